@@ -1,0 +1,175 @@
+// One interface for the protocols that order batches among peers: PBFT (pbft.h) and Paxos
+// (paxos.h). A core is a deterministic state machine: events in, actions out; it does no I/O and
+// reads no clock. It does not know whether a peer is a server or a site: its host authenticates
+// what comes in, signs and carries what goes out, and keeps what is to be durable.
+//
+// A core's own messages come back to it like any peer's (`Send` to all includes the sender), after
+// the host has made durable what must be and has signed them. So an own vote counts only once it
+// may be relied upon, and an own signed message is at hand for certificates.
+//
+// Not thread-safe; one thread drives a core.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "agreement/quorum.h"
+#include "common/ids.h"
+#include "common/time.h"
+#include "crypto/sha256.h"
+#include "wire/agreement.pb.h"
+#include "wire/batch.h"
+#include "wire/verified.h"
+
+namespace steward::agreement {
+
+using PeerId = std::uint32_t;  // 0 … n-1
+
+// A message as its verifier passes it on. `batch` is there for PrePrepare, Proposal and Committed,
+// with its digest already compared to the one in `body`, and its items found acceptable
+// (external validity). `header` is the signed bytes (a wire::SignedHeader), kept for certificates;
+// empty in protocols without signatures. The proofs inside Committed and StableCheckpoint are
+// verified too: a quorum of distinct peers.
+struct Message {
+  PeerId from = 0;
+  wire::AgreementMessage body;
+  wire::BatchPtr batch;
+  Bytes header;
+};
+
+struct Received {
+  wire::Verified<std::shared_ptr<const Message>> message;
+};
+
+// The host offers a batch to order; only when can_propose().
+struct Propose {
+  wire::BatchPtr batch;
+};
+
+using TimerId = std::uint32_t;
+struct TimerFired {
+  TimerId timer = 0;
+};
+
+// The host has executed up to `sequence` (a multiple of the checkpoint interval); its state there
+// has this digest and is durable.
+struct CheckpointTaken {
+  Sequence sequence = 0;
+  crypto::Digest digest;
+};
+
+// The host has replaced its state by a snapshot that it checked against `certificate`; everything
+// up to its sequence counts as committed and executed.
+struct SnapshotInstalled {
+  wire::StableCheckpoint certificate;
+};
+
+using Event = std::variant<Received, Propose, TimerFired, CheckpointTaken, SnapshotInstalled>;
+
+// Durable state of a core: records under (sequence, kind), a later one replacing an earlier one.
+struct Record {
+  Sequence sequence = 0;  // 0: not bound to a sequence
+  std::uint8_t kind = 0;
+  Bytes data;
+};
+
+struct Append {
+  Record record;
+  bool lazy = false;  // may reach the disk later: losing it in a crash breaks no promise
+};
+
+struct Send {
+  std::optional<PeerId> to;  // nullopt: all peers, and back to the core itself
+  wire::AgreementMessage body;
+  wire::BatchPtr batch;      // attached to PrePrepare, Proposal, Committed
+  // A promise leaves only when every append of this and earlier steps is durable.
+  bool promise = true;
+};
+
+struct TimerChange {
+  TimerId timer = 0;
+  std::optional<Duration> after;  // nullopt: cancel
+};
+
+// Final and in order: sequences never repeat, skip or change.
+struct Commit {
+  Sequence sequence = 0;
+  wire::BatchPtr batch;
+};
+
+// A peer shows a stable checkpoint beyond what this core can catch up with from batches: the host
+// is to fetch the snapshot and answer with SnapshotInstalled.
+struct FetchSnapshot {
+  PeerId from = 0;
+  wire::StableCheckpoint certificate;
+};
+
+// What a step asks for, each list in order. The host drains it and hands it in empty again.
+struct Actions {
+  std::vector<Append> appends;
+  std::vector<Send> sends;
+  std::vector<TimerChange> timers;
+  std::vector<Commit> commits;
+  std::optional<FetchSnapshot> fetch;
+  std::optional<Sequence> truncate;  // forget the records of all sequences up to and including it
+};
+
+struct Options {
+  PeerId self = 0;
+  Quorums quorums;                  // sizes, faults
+  std::uint32_t window = 4;         // batches in flight from the leader
+  std::uint32_t checkpoint_interval = 128;
+  // Retransmission by status exchange; zero where the transport is reliable (BLink).
+  Duration status_interval{100'000};
+  Duration idle_status_interval{1'000'000};
+};
+
+// For status displays and tests.
+struct Progress {
+  View view = 0;
+  PeerId leader = 0;
+  Sequence committed = 0;  // contiguous, all handed to the host
+  Sequence stable = 0;     // last stable checkpoint
+  std::size_t slots = 0;   // sequences held in memory
+};
+
+class Core {
+ public:
+  virtual ~Core() = default;
+
+  // First call, once: arms timers; after a restart re-issues the commits above the last
+  // checkpoint (`commits` start at stable + 1 of the records the core was opened with).
+  virtual void start(Actions& actions) = 0;
+
+  // Bad, stale or contradictory input from a peer is dropped and counted, never fatal.
+  virtual void step(Event event, Actions& actions) = 0;
+
+  // Is this peer the leader with room in its window?
+  virtual bool can_propose() const = 0;
+
+  virtual Progress progress() const = 0;
+
+  // Why inputs were dropped, by reason code.
+  virtual const std::map<std::string, std::uint64_t>& rejections() const = 0;
+
+  // Aborts if an invariant of docs/protocols.md does not hold.
+  virtual void check_invariants() const = 0;
+
+  // Whole state in canonical bytes, and back: used where the core is itself replicated state (the
+  // wide protocol inside a logical machine). Equal histories give equal bytes.
+  virtual Bytes save() const = 0;
+  virtual bool restore(BytesView saved) = 0;
+};
+
+enum class Protocol { kPaxos, kPbft };
+
+// Rebuilds a core from its durable records (in order of sequence and kind; none for a fresh one).
+Result<std::unique_ptr<Core>> open_core(Protocol protocol, const Options& options,
+                                        std::span<const Record> records);
+
+}  // namespace steward::agreement
