@@ -95,6 +95,10 @@ Result<ClusterConfig> parse_cluster_config(const std::string& toml, const std::s
 // The rules of PROTOCOLS, ground rule 1: sizes against fault counts. parse_ and load_ call it.
 Status check_cluster_config(const ClusterConfig& config);
 
+// The cluster file that parse_cluster_config reads as `config`, every key written out. `config`
+// obeys check_cluster_config.
+std::string to_toml(const ClusterConfig& config);
+
 const char* to_string(LocalProtocol protocol);
 const char* to_string(WideProtocol protocol);
 
