@@ -30,3 +30,26 @@ function(steward_test name)
   gtest_discover_tests(${name}_test TEST_PREFIX ${name}. DISCOVERY_TIMEOUT 60
     PROPERTIES TIMEOUT 300)
 endfunction()
+
+# steward_proto(TARGET a.proto …): generates C++ into the target; included as "FOLDER/a.pb.h".
+# Generated code is not held to our warnings.
+function(steward_proto target)
+  set(_out ${PROJECT_BINARY_DIR}/generated)
+  file(RELATIVE_PATH _folder ${PROJECT_SOURCE_DIR}/src ${CMAKE_CURRENT_SOURCE_DIR})
+  foreach(_proto ${ARGN})
+    get_filename_component(_stem ${_proto} NAME_WE)
+    get_filename_component(_dir ${_folder}/${_proto} DIRECTORY)
+    set(_base ${_out}/${_dir}/${_stem}.pb)
+    add_custom_command(
+      OUTPUT ${_base}.cc ${_base}.h
+      COMMAND ${CMAKE_COMMAND} -E make_directory ${_out}
+      COMMAND protobuf::protoc -I${PROJECT_SOURCE_DIR}/src --cpp_out=${_out} ${_dir}/${_stem}.proto
+      DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${_proto}
+      WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/src
+      VERBATIM)
+    set_source_files_properties(${_base}.cc PROPERTIES COMPILE_OPTIONS "-w")
+    target_sources(${target} PRIVATE ${_base}.cc ${_base}.h)
+  endforeach()
+  target_include_directories(${target} SYSTEM PUBLIC ${_out})
+  target_link_libraries(${target} PUBLIC protobuf::libprotobuf-lite)
+endfunction()
