@@ -24,11 +24,11 @@ using WriteHandler = void (*)(PagedMap&, const Call&, Value& reply);
 
 struct CommandSpec {
   std::string_view name = {};        // lower case; "client|id" for a subcommand
-  int arity = 0;                // counts the name; negative means at least that many
+  int arity = 0;                     // counts the name; negative means at least that many
   std::string_view flags = {};       // separated by blanks, in Redis' words
   std::string_view categories = {};  // likewise: the access categories, without their "@"
-  int first_key = 0;            // position of the first key, 0 when there is none
-  int last_key = 0;             // negative counts from the end
+  int first_key = 0;                 // position of the first key, 0 when there is none
+  int last_key = 0;                  // negative counts from the end
   int key_step = 0;
   std::string_view key_access = {};  // of the keys, in Redis' words: "RO access"
   std::string_view group = {};

@@ -10,7 +10,7 @@ namespace steward::kv {
 namespace {
 
 constexpr std::string_view kReplyTooLarge = "ERR reply would exceed the result limit";
-// Kept free for each command still to come, so that it can at least be told that error.
+// Kept free for each command of a transaction still to come, so that it can be told that error.
 constexpr std::size_t kReservePerCommand = 64;
 // No write replies with more than one value or a short line.
 constexpr std::size_t kMaxWriteReply = limits::kMaxValueBytes + 1024;
@@ -22,18 +22,47 @@ Bytes only_error(std::string_view message) {
   return response.SerializeAsString();
 }
 
-// Runs one command that passed check_call. `map` is a const map for queries.
+// False: the reply might not fit and nothing was changed. `map` is a const map for queries.
 template <class Map>
-void run_command(Map& map, const Call& call, Value& reply) {
+bool try_command(Map& map, const Call& call, Value& reply) {
+  if (const auto problem = check_call(call.command)) {
+    set_error(reply, *problem);
+    return reply.ByteSizeLong() <= call.reply_budget;
+  }
   const CommandSpec& spec = *find_command(call.command.args(0));
   if (spec.read != nullptr) {
     spec.read(map, call, reply);
-  } else if constexpr (std::is_const_v<Map>) {
+    return reply.ByteSizeLong() <= call.reply_budget;
+  }
+  if constexpr (std::is_const_v<Map>) {
     set_error(reply, "ERR this query contains a command that writes");
-  } else if (call.reply_budget < kMaxWriteReply) {
-    set_error(reply, kReplyTooLarge);  // refused before it changes anything
+    return reply.ByteSizeLong() <= call.reply_budget;
   } else {
+    if (call.reply_budget < kMaxWriteReply) return false;
     spec.write(map, call, reply);
+    return true;
+  }
+}
+
+// Runs the commands as long as their replies fit into one result.
+template <class Map>
+void run_commands(Map& map, const Request& request, Response& response) {
+  std::size_t room = limits::kMaxResultBytes;
+  std::size_t left = static_cast<std::size_t>(request.commands_size());
+  for (const Command& command : request.commands()) {
+    --left;
+    if (!request.atomic() && room < kReservePerCommand) return;
+    const std::size_t reserved = request.atomic() ? left * kReservePerCommand : 0;
+    const std::size_t budget = room - reserved - kFramingBytes;
+    Value& reply = *response.add_values();
+    if (!try_command(map, {command, budget}, reply)) {
+      if (!request.atomic() && response.values_size() > 1) {
+        response.mutable_values()->RemoveLast();
+        return;
+      }
+      set_error(reply, kReplyTooLarge);
+    }
+    room -= reply.ByteSizeLong() + kFramingBytes;
   }
 }
 
@@ -48,20 +77,7 @@ Bytes run_request(Map& map, BytesView payload) {
     return only_error("ERR too many commands in one request");
   }
   Response response;
-  std::size_t used = 0;
-  std::size_t reserved = static_cast<std::size_t>(request.commands_size()) * kReservePerCommand;
-  for (const Command& command : request.commands()) {
-    reserved -= kReservePerCommand;
-    const std::size_t budget = limits::kMaxResultBytes - used - reserved - kFramingBytes;
-    Value& reply = *response.add_values();
-    if (const auto problem = check_call(command)) {
-      set_error(reply, *problem);
-    } else {
-      run_command(map, {command, budget}, reply);
-    }
-    if (reply.ByteSizeLong() > budget) set_error(reply, kReplyTooLarge);
-    used += reply.ByteSizeLong() + kFramingBytes;
-  }
+  run_commands(map, request, response);
   return response.SerializeAsString();
 }
 

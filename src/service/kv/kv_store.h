@@ -8,7 +8,7 @@
 
 namespace steward::kv {
 
-// More commands in one request are refused: even the shortest replies must fit into one result.
+// More commands in one request are refused: the shortest replies of all must fit into one result.
 inline constexpr int kMaxRequestCommands = 1 << 16;
 
 class KvStore final : public StateMachine {

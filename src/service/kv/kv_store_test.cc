@@ -10,8 +10,9 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-Bytes request_of(const std::vector<Words>& commands) {
+Bytes request_of(const std::vector<Words>& commands, bool atomic = false) {
   Request request;
+  request.set_atomic(atomic);
   for (const Words& words : commands) {
     Command& command = *request.add_commands();
     for (const std::string& word : words) command.add_args(word);
@@ -121,26 +122,42 @@ TEST_F(KvStoreTest, ResultsStayWithinTheirLimit) {
                       return words;
                     }()),
             "-ERR reply would exceed the result limit");
+}
+
+TEST_F(KvStoreTest, APipelineStopsWhereItsRepliesNoLongerFit) {
+  run({"set", "a", Bytes(limits::kMaxValueBytes, 'v')});
   std::vector<Words> commands(20, {"get", "a"});
   commands.push_back({"getset", "a", "new"});
-  commands.push_back({"incr", "n"});
   const Bytes result = store_.apply(request_of(commands));
   EXPECT_LE(result.size(), limits::kMaxResultBytes);
   const auto texts = texts_of(result);
-  EXPECT_EQ(texts[0].size(), limits::kMaxValueBytes);
+  EXPECT_EQ(texts, std::vector<std::string>(15, Bytes(limits::kMaxValueBytes, 'v')));
+  EXPECT_EQ(run({"strlen", "a"}), ":524288");  // the rest did not run
+}
+
+TEST_F(KvStoreTest, ATransactionRunsWholeWhateverItsReplies) {
+  run({"set", "a", Bytes(limits::kMaxValueBytes, 'v')});
+  std::vector<Words> commands(20, {"get", "a"});
+  commands.push_back({"getset", "a", "new"});
+  commands.push_back({"exists", "a"});
+  const Bytes result = store_.apply(request_of(commands, true));
+  EXPECT_LE(result.size(), limits::kMaxResultBytes);
+  const auto texts = texts_of(result);
+  ASSERT_EQ(texts.size(), 22U);
   EXPECT_EQ(texts[19], "-ERR reply would exceed the result limit");
-  // Writes whose replies might not fit are refused before they change anything.
+  // A write whose reply might not fit is refused before it changes anything.
   EXPECT_EQ(texts[20], "-ERR reply would exceed the result limit");
-  EXPECT_EQ(texts[21], "-ERR reply would exceed the result limit");
+  EXPECT_EQ(texts[21], ":1");
   EXPECT_EQ(run({"strlen", "a"}), ":524288");
-  EXPECT_EQ(run({"exists", "n"}), ":0");
 }
 
 TEST_F(KvStoreTest, AsManyCommandsAsOneRequestMayHave) {
   const std::vector<Words> commands(kMaxRequestCommands, {"x"});
-  const Bytes result = store_.apply(request_of(commands));
-  EXPECT_LE(result.size(), limits::kMaxResultBytes);
-  EXPECT_EQ(texts_of(result).size(), commands.size());
+  for (const bool atomic : {false, true}) {
+    const Bytes result = store_.apply(request_of(commands, atomic));
+    EXPECT_LE(result.size(), limits::kMaxResultBytes);
+    EXPECT_EQ(texts_of(result).size(), commands.size());
+  }
   EXPECT_EQ(texts_of(store_.apply(request_of(std::vector<Words>(kMaxRequestCommands + 1, {"x"})))),
             (std::vector<std::string>{"-ERR too many commands in one request"}));
 }
