@@ -86,7 +86,7 @@ struct Append {
 struct Send {
   std::optional<PeerId> to;  // nullopt: all peers, and back to the core itself
   wire::AgreementMessage body;
-  wire::BatchPtr batch;      // attached to PrePrepare, Proposal, Committed
+  wire::BatchPtr batch;  // attached to PrePrepare, Proposal, Committed
   // A promise leaves only when every append of this and earlier steps is durable.
   bool promise = true;
 };
@@ -121,8 +121,8 @@ struct Actions {
 
 struct Options {
   PeerId self = 0;
-  Quorums quorums;                  // sizes, faults
-  std::uint32_t window = 4;         // batches in flight from the leader
+  Quorums quorums;           // sizes, faults
+  std::uint32_t window = 4;  // batches in flight from the leader
   std::uint32_t checkpoint_interval = 128;
   // Retransmission by status exchange; zero where the transport is reliable (BLink).
   Duration status_interval{100'000};

@@ -6,9 +6,9 @@
 namespace steward::agreement {
 
 struct Quorums {
-  std::uint32_t peers = 1;        // n
-  std::uint32_t faults = 0;       // f
-  bool byzantine = false;         // may faulty peers lie, or only crash?
+  std::uint32_t peers = 1;   // n
+  std::uint32_t faults = 0;  // f
+  bool byzantine = false;    // may faulty peers lie, or only crash?
 
   // Any two quorums meet in a correct peer: ceil((n+f+1)/2) under lies, a majority under crashes.
   constexpr std::uint32_t quorum() const {

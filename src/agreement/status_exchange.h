@@ -1,0 +1,53 @@
+// When to tell the peers where this core stands, and what the peers said of themselves. Nothing in
+// the agreement protocols is sent once only: a peer that stands still says so, and the others send
+// again what it lacks.
+//
+// With a status interval of zero (a core inside a logical machine, over links that lose nothing)
+// there are no timers; statuses are then only answers to messages.
+#pragma once
+
+#include <map>
+#include <optional>
+
+#include "agreement/core.h"
+
+namespace steward::agreement {
+
+class StatusExchange {
+ public:
+  static constexpr TimerId kTimer = 1;
+
+  explicit StatusExchange(const Options& options) : options_(options) {}
+
+  bool has_timer() const {
+    return options_.status_interval.count() > 0 && options_.quorums.peers > 1;
+  }
+
+  void heard(PeerId peer, Sequence committed);
+
+  // Enough peers to include a correct one have committed more than this.
+  bool peers_ahead(Sequence committed) const;
+
+  // A peer gets one answer a status, and only so many between two ticks.
+  bool may_answer(PeerId peer);
+
+  // After each step: a short interval while work is unfinished, else a long one.
+  void rearm(bool unfinished, Actions& actions);
+
+  // The timer fired.
+  struct Tick {
+    bool stuck = false;  // nothing was committed since the last tick
+    bool speak = false;  // a Status to all is due
+  };
+  Tick tick(bool unfinished, Sequence committed);
+
+ private:
+  Options options_;
+  std::map<PeerId, Sequence> committed_;      // as the peers last said
+  std::map<PeerId, std::uint32_t> answered_;  // since the last tick
+  std::optional<Duration> armed_;
+  Duration silent_{0};  // since the last Status to all
+  Sequence committed_at_tick_ = 0;
+};
+
+}  // namespace steward::agreement
