@@ -1,0 +1,175 @@
+// The public key: its encoding, and verifying the site's signatures.
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+#include <openssl/param_build.h>
+#include <openssl/pem.h>
+
+#include "crypto/byte_reader.h"
+#include "crypto/emsa_pss.h"
+#include "crypto/rsa_shoup.h"
+
+namespace steward::crypto {
+namespace {
+
+constexpr std::string_view kKeyTag = "steward/rsa-shoup/public/1";
+
+Bytes encode_parts(const RsaShoupParts& parts) {
+  Bytes out;
+  append_framed(out, kKeyTag);
+  append_u32(out, kRsaExponent);
+  append_u32(out, parts.threshold);
+  append_u32(out, static_cast<std::uint32_t>(parts.share_keys.size()));
+  append_framed(out, bn_to_bytes(parts.n.get()));
+  append_framed(out, bn_to_bytes(parts.u.get()));
+  append_framed(out, bn_to_bytes(parts.v.get()));
+  for (const Bn& share_key : parts.share_keys) append_framed(out, bn_to_bytes(share_key.get()));
+  return out;
+}
+
+bool in_group(const Bn& element, const Bn& n) {
+  return element && !BN_is_zero(element.get()) && BN_cmp(element.get(), n.get()) < 0;
+}
+
+Status check_parts(const RsaShoupParts& parts) {
+  const std::size_t servers = parts.share_keys.size();
+  if (servers == 0 || servers > kMaxShares || parts.threshold == 0 || parts.threshold > servers) {
+    return bad_input("a threshold key needs 1 to 64 servers and a threshold among them");
+  }
+  const auto bits = static_cast<std::size_t>(BN_num_bits(parts.n.get()));
+  if (bits < kMinModulusBits || bits > kMaxModulusBits || bits % 8 != 0 ||
+      !BN_is_odd(parts.n.get())) {
+    return bad_input("the modulus of the threshold key is even or of an unusable size");
+  }
+  bool elements_fit = in_group(parts.u, parts.n) && in_group(parts.v, parts.n);
+  for (const Bn& share_key : parts.share_keys) {
+    elements_fit = elements_fit && in_group(share_key, parts.n);
+  }
+  const BnContext context = bn_context();
+  if (!elements_fit || BN_kronecker(parts.u.get(), parts.n.get(), context.get()) != -1) {
+    return bad_input("the threshold key holds numbers that do not fit its modulus");
+  }
+  return {};
+}
+
+struct EvpDelete {
+  void operator()(OSSL_PARAM_BLD* builder) const { OSSL_PARAM_BLD_free(builder); }
+  void operator()(OSSL_PARAM* params) const { OSSL_PARAM_free(params); }
+  void operator()(EVP_PKEY_CTX* context) const { EVP_PKEY_CTX_free(context); }
+  void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
+  void operator()(BIO* bio) const { BIO_free(bio); }
+};
+template <class T>
+using Evp = std::unique_ptr<T, EvpDelete>;
+
+}  // namespace
+
+RsaShoupPublicKey::RsaShoupPublicKey(RsaShoupParts parts, Bytes encoded)
+    : parts_(std::move(parts)),
+      encoded_(std::move(encoded)),
+      id_(sha256(encoded_)),
+      montgomery_(BN_MONT_CTX_new()),
+      u_inverse_(bn_new()) {
+  const BnContext context = bn_context();
+  STEWARD_CHECK(montgomery_);
+  bn_check(BN_MONT_CTX_set(montgomery_.get(), parts_.n.get(), context.get()));
+  u_to_e_ = power(parts_.u.get(), bn_word(kRsaExponent).get(), context.get());
+  // Jacobi symbol -1 implies that u is invertible.
+  STEWARD_CHECK(BN_mod_inverse(u_inverse_.get(), parts_.u.get(), parts_.n.get(), context.get()));
+}
+
+Result<RsaShoupPublicKeyPtr> RsaShoupPublicKey::from_parts(RsaShoupParts parts) {
+  if (const Status status = check_parts(parts); !status) return status.error();
+  Bytes encoded = encode_parts(parts);
+  return RsaShoupPublicKeyPtr(new RsaShoupPublicKey(std::move(parts), std::move(encoded)));
+}
+
+Result<RsaShoupPublicKeyPtr> RsaShoupPublicKey::decode(BytesView encoded) {
+  const Error malformed = bad_input("this is not the encoding of a threshold RSA public key");
+  ByteReader reader(encoded);
+  const BytesView tag = reader.framed();
+  const std::uint32_t exponent = reader.u32();
+  RsaShoupParts parts;
+  parts.threshold = reader.u32();
+  const std::uint32_t servers = reader.u32();
+  if (tag != kKeyTag || exponent != kRsaExponent || servers > kMaxShares) return malformed;
+
+  const auto read_number = [&reader] {
+    const BytesView bytes = reader.framed();
+    return bn_from_bytes(bytes.substr(0, kMaxModulusBits / 8 + 1));
+  };
+  parts.n = read_number();
+  parts.u = read_number();
+  parts.v = read_number();
+  for (std::uint32_t i = 0; i < servers; ++i) parts.share_keys.push_back(read_number());
+  if (!reader.done()) return malformed;
+
+  Result<RsaShoupPublicKeyPtr> key = from_parts(std::move(parts));
+  // One key, one encoding: leading zeros would give the same key another id.
+  if (key.ok() && (*key)->encoded_ != encoded) return malformed;
+  return key;
+}
+
+Bn RsaShoupPublicKey::read_element(BytesView bytes) const {
+  if (bytes.size() != modulus_bytes()) return nullptr;
+  Bn element = bn_from_bytes(bytes);
+  return in_group(element, parts_.n) ? std::move(element) : nullptr;
+}
+
+bool RsaShoupPublicKey::verify(BytesView message, BytesView signature) const {
+  const Bn y = read_element(signature);
+  if (!y) return false;
+  const BnContext context = bn_context();
+  const Bn opened = power(y.get(), bn_word(kRsaExponent).get(), context.get());
+  return bn_to_bytes(opened.get(), modulus_bytes()) ==
+         emsa_pss_encode(message, modulus_bytes() * 8);
+}
+
+Representative RsaShoupPublicKey::representative(BytesView message, BN_CTX* context) const {
+  Representative result;
+  result.x = bn_from_bytes(emsa_pss_encode(message, modulus_bytes() * 8));
+  result.times_u = BN_kronecker(result.x.get(), parts_.n.get(), context) == -1;
+  if (result.times_u) result.x = product(result.x.get(), u_to_e_.get(), context);
+  return result;
+}
+
+Bn RsaShoupPublicKey::power(const BIGNUM* base, const BIGNUM* exponent, BN_CTX* context) const {
+  Bn result = bn_new();
+  // OpenSSL's parameter is not const, though it only reads a context that it is given.
+  bn_check(
+      BN_mod_exp_mont(result.get(), base, exponent, parts_.n.get(), context, montgomery_.get()));
+  return result;
+}
+
+Bn RsaShoupPublicKey::secret_power(const BIGNUM* base, const BIGNUM* exponent,
+                                   BN_CTX* context) const {
+  Bn result = bn_new();
+  bn_check(BN_mod_exp_mont_consttime(result.get(), base, exponent, parts_.n.get(), context,
+                                     montgomery_.get()));
+  return result;
+}
+
+Bn RsaShoupPublicKey::product(const BIGNUM* a, const BIGNUM* b, BN_CTX* context) const {
+  Bn result = bn_new();
+  bn_check(BN_mod_mul(result.get(), a, b, parts_.n.get(), context));
+  return result;
+}
+
+Bytes RsaShoupPublicKey::pem() const {
+  const Evp<OSSL_PARAM_BLD> builder(OSSL_PARAM_BLD_new());
+  const Bn e = bn_word(kRsaExponent);
+  bn_check(OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_N, parts_.n.get()));
+  bn_check(OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_E, e.get()));
+  const Evp<OSSL_PARAM> params(OSSL_PARAM_BLD_to_param(builder.get()));
+  const Evp<EVP_PKEY_CTX> context(EVP_PKEY_CTX_new_from_name(nullptr, "RSA", nullptr));
+  bn_check(EVP_PKEY_fromdata_init(context.get()));
+  EVP_PKEY* made = nullptr;
+  bn_check(EVP_PKEY_fromdata(context.get(), &made, EVP_PKEY_PUBLIC_KEY, params.get()));
+  const Evp<EVP_PKEY> key(made);
+  const Evp<BIO> out(BIO_new(BIO_s_mem()));
+  bn_check(PEM_write_bio_PUBKEY(out.get(), key.get()));
+  char* text = nullptr;
+  const long size = BIO_get_mem_data(out.get(), &text);
+  return Bytes(text, static_cast<std::size_t>(size));
+}
+
+}  // namespace steward::crypto

@@ -1,0 +1,36 @@
+// Safe primes for quick tests, made once with `openssl prime -generate -safe`. Public, hence
+// useless for anything but tests.
+#pragma once
+
+#include "crypto/rsa_shoup_dealer.h"
+
+namespace steward::crypto::testing {
+
+inline constexpr char kPrime512A[] =
+    "E35FD22F294589D95BFB2328DF7B44E1B89E9D00C916BC96C8518923EF276EEB4B414DBB3BBA3870828EDCC7D016A2"
+    "5D"
+    "7D90097FD427F2EA1545351BEB20B123";
+inline constexpr char kPrime512B[] =
+    "C4C6FF4368025757B9F8B5BB85589AF8DDD931403201518A5526F0DF31476139AC83D075115C8362B4833D48B3CDD7"
+    "2C"
+    "25BA8CE2191EC3F16320213193B9F2F3";
+inline constexpr char kPrime1024A[] =
+    "D0C9F68FBF587C4288ECDC472D445566667BA9F265AF0C746DCDBE3A47F95C845C2D4D9C54DA8B6D97164491D8FB01"
+    "AE"
+    "1C0BDCFF62C83432203F14008762897765F65BE7DACFCE6394528F0BFF4A35C428FE484765E25B12A80CDDAE68DF66"
+    "88"
+    "1B9348E66E3D3379A77F0B091F05A75978CAE50043CD6010797DC79FE075187B";
+inline constexpr char kPrime1024B[] =
+    "FC89C17E400618B4B5CF0BA2F24E804F0ED5D87E8FFD49C87A442E831BBF9FA4E2C30135A60C25955D66C491FA7987"
+    "EB"
+    "1D19BF65F177EAA9588DE949A2F1B0D9125B2AC2556942D77D8F02673246B92E0C421096894D3D96D8D59D3F0E1B05"
+    "0C"
+    "B6CCB8FF94C2276FA7783DEAC87FC1ED83F5E30AEF38E2822BC5F2E209E48673";
+
+inline SafePrimes primes_from_hex(std::string_view p, std::string_view q) {
+  return {bn_from_bytes(*from_hex(p)), bn_from_bytes(*from_hex(q))};
+}
+inline SafePrimes primes_for_1024_bits() { return primes_from_hex(kPrime512A, kPrime512B); }
+inline SafePrimes primes_for_2048_bits() { return primes_from_hex(kPrime1024A, kPrime1024B); }
+
+}  // namespace steward::crypto::testing
