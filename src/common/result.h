@@ -11,14 +11,14 @@
 namespace steward {
 
 enum class ErrorCode {
-  kBadInput,      // a file, flag, message or request that breaks the rules; trying again won't help
-  kNotFound,      // the named thing does not exist
-  kPermission,    // it exists, and may not be used as it is
-  kUnavailable,   // nobody answered, or not enough of them
-  kCorrupt,       // stored bytes fail their checksum or make no sense
-  kIo,            // the operating system refused
-  kTooLarge,      // beyond a limit of wire/limits.h
-  kUnhealthy,     // the cluster answered, and is not well
+  kBadInput,     // a file, flag, message or request that breaks the rules; trying again won't help
+  kNotFound,     // the named thing does not exist
+  kPermission,   // it exists, and may not be used as it is
+  kUnavailable,  // nobody answered, or not enough of them
+  kCorrupt,      // stored bytes fail their checksum or make no sense
+  kIo,           // the operating system refused
+  kTooLarge,     // beyond a limit of wire/limits.h
+  kUnhealthy,    // the cluster answered, and is not well
 };
 
 struct Error {
@@ -66,7 +66,8 @@ class [[nodiscard]] Result {
 class [[nodiscard]] Status {
  public:
   Status() = default;
-  Status(Error error) : error_(std::move(error)), ok_(false) {}  // NOLINT(google-explicit-constructor)
+  Status(Error error)
+      : error_(std::move(error)), ok_(false) {}  // NOLINT(google-explicit-constructor)
 
   bool ok() const { return ok_; }
   explicit operator bool() const { return ok_; }
@@ -80,8 +81,6 @@ class [[nodiscard]] Status {
   bool ok_ = true;
 };
 
-inline Error bad_input(std::string message) {
-  return {ErrorCode::kBadInput, std::move(message)};
-}
+inline Error bad_input(std::string message) { return {ErrorCode::kBadInput, std::move(message)}; }
 
 }  // namespace steward

@@ -23,7 +23,8 @@ BatchPtr make_batch(std::vector<Bytes> items) {
 }
 
 Result<BatchPtr> decode_batch(Bytes encoded) {
-  if (encoded.size() > limits::kMaxBatchBytes) return Error{ErrorCode::kTooLarge, "batch too large"};
+  if (encoded.size() > limits::kMaxBatchBytes)
+    return Error{ErrorCode::kTooLarge, "batch too large"};
   BatchBody body;
   if (!body.ParseFromString(encoded)) return bad_input("malformed batch");
   if (static_cast<std::size_t>(body.items_size()) > limits::kMaxBatchItems) {

@@ -21,7 +21,8 @@ TEST(Batch, BoundariesBetweenItemsChangeTheDigest) {
 
 TEST(Batch, RefusesGarbageAndTooManyItems) {
   EXPECT_FALSE(decode_batch("\xff\xff garbage"));
-  const auto many = decode_batch(make_batch(std::vector<Bytes>(limits::kMaxBatchItems + 1))->encoded);
+  const auto many =
+      decode_batch(make_batch(std::vector<Bytes>(limits::kMaxBatchItems + 1))->encoded);
   ASSERT_FALSE(many);
   EXPECT_EQ(many.error().code, ErrorCode::kTooLarge);
 }

@@ -6,22 +6,22 @@
 
 namespace steward::limits {
 
-inline constexpr std::size_t kMaxFrameBytes = 16 << 20;      // one frame on any connection
-inline constexpr std::size_t kMaxUpdateBytes = 2 << 20;      // one signed update
-inline constexpr std::size_t kMaxResultBytes = 8 << 20;      // the result of one update
-inline constexpr std::size_t kMaxBatchBytes = 8 << 20;       // one ordered batch, encoded
+inline constexpr std::size_t kMaxFrameBytes = 16 << 20;  // one frame on any connection
+inline constexpr std::size_t kMaxUpdateBytes = 2 << 20;  // one signed update
+inline constexpr std::size_t kMaxResultBytes = 8 << 20;  // the result of one update
+inline constexpr std::size_t kMaxBatchBytes = 8 << 20;   // one ordered batch, encoded
 inline constexpr std::size_t kMaxBatchItems = 4096;
 inline constexpr std::size_t kMaxForwardUpdates = 1024;
-inline constexpr std::size_t kMaxLeavesPerBatch = 4096;      // outputs signed at once
-inline constexpr std::size_t kMaxLeafPath = 16;              // hashes from a leaf to its root
+inline constexpr std::size_t kMaxLeavesPerBatch = 4096;  // outputs signed at once
+inline constexpr std::size_t kMaxLeafPath = 16;          // hashes from a leaf to its root
 inline constexpr std::size_t kMaxSites = 32;
 inline constexpr std::size_t kMaxServersPerSite = 64;
-inline constexpr std::size_t kMaxProofs = 64;                // signatures in one certificate
+inline constexpr std::size_t kMaxProofs = 64;  // signatures in one certificate
 inline constexpr std::size_t kMaxPagesPerMessage = 1024;
 inline constexpr std::size_t kMaxManifestPages = 1 << 18;
-inline constexpr std::uint64_t kStatusWindow = 64;           // sequences a Status map speaks of
+inline constexpr std::uint64_t kStatusWindow = 64;  // sequences a Status map speaks of
 inline constexpr std::size_t kMaxSessionsPerClient = 4096;
-inline constexpr std::size_t kMaxKeyBytes = 1 << 10;         // service/kv
-inline constexpr std::size_t kMaxValueBytes = 512 << 10;     // service/kv
+inline constexpr std::size_t kMaxKeyBytes = 1 << 10;      // service/kv
+inline constexpr std::size_t kMaxValueBytes = 512 << 10;  // service/kv
 
 }  // namespace steward::limits

@@ -1,0 +1,205 @@
+// How a server deals with clients, with updates on their way to the leader site, and with peers
+// that need its state or have the state that it needs.
+
+#include <algorithm>
+
+#include "common/check.h"
+#include "replica/server_impl.h"
+#include "wire/limits.h"
+
+namespace steward::replica {
+namespace {
+
+// Updates for the leader site are gathered for so long while others are on their way.
+constexpr Duration kForwardDelay = 2ms;
+constexpr Duration kFetchRetry = 500ms;
+constexpr std::size_t kMaxParkedQueries = 4096;
+
+site::UpdateKey key_of(const CheckedUpdate& update) {
+  return {update.client, update.session, update.timestamp};
+}
+
+}  // namespace
+
+// --- updates
+
+void Server::Impl::on(ConnectionId connection, const CheckedUpdate& in) {
+  if (auto reply = execution_.reply(key_of(in))) {
+    ToClient answer{connection, in.client, {}};
+    *answer.message.mutable_reply() = std::move(*reply);
+    out_.to_clients.push_back(std::move(answer));
+    return;
+  }
+  accept_update(in);
+}
+
+// Queues an update where it will be ordered, or sends it on towards there.
+void Server::Impl::accept_update(const CheckedUpdate& update) {
+  const site::UpdateKey key = key_of(update);
+  if (execution_.table().judge(key) == ClientTable::Verdict::kDuplicate) {
+    return reject("update: executed before");
+  }
+  if (machine_.leader_site() != self_.site) return forward(update);
+  if (machine_.knows(key)) return reject("update: being ordered");
+  const ServerIndex leader = core_->progress().leader;
+  if (leader != self_.server) return forward(update);
+  if (!queue_.add_update(key, update.encoded)) reject("update: waiting already, or queue full");
+}
+
+// Gathers: the first goes at once, what follows shortly after goes together.
+void Server::Impl::forward(const CheckedUpdate& update) {
+  if (to_forward_.size() >= limits::kMaxForwardUpdates) return reject("forward: queue full");
+  to_forward_.push_back(update);
+  if (!forward_timer_) flush_forward();
+}
+
+void Server::Impl::flush_forward() {
+  if (to_forward_.empty()) return;
+  // Into another site: to the server with our index, or after a repeat to any. Within the leader
+  // site: to the local leader.
+  const SiteId leader_site = machine_.leader_site();
+  ServerId target = in_site(core_->progress().leader);
+  if (leader_site != self_.site) {
+    const auto servers = config_.sites[leader_site].servers.size();
+    target = {leader_site, static_cast<ServerIndex>(self_.server % servers)};
+  }
+  if (target == self_) {  // became leader meanwhile
+    for (const CheckedUpdate& update : std::exchange(to_forward_, {})) accept_update(update);
+    return;
+  }
+  wire::Forward message;
+  std::size_t bytes = 0;
+  const auto flush = [&] {
+    if (message.updates_size() > 0) send({target}, wire::KIND_FORWARD, message);
+    message.clear_updates();
+    bytes = 0;
+  };
+  for (CheckedUpdate& update : std::exchange(to_forward_, {})) {
+    if (bytes + update.encoded.size() > limits::kMaxBatchBytes) flush();
+    bytes += update.encoded.size();
+    message.add_updates(std::move(update.encoded));
+  }
+  flush();
+  forward_timer_ = true;
+  set_timer(timer_id(TimerClass::kForward), kForwardDelay);
+}
+
+void Server::Impl::on(ServerId /*from*/, const ForwardedUpdates& in) {
+  // An update crosses the wide area once: only the leader site takes what others forward.
+  if (machine_.leader_site() != self_.site) return reject("forward: not the leader site");
+  for (const CheckedUpdate& update : in.updates) accept_update(update);
+}
+
+void Server::Impl::answer_clients() {
+  for (wire::Reply& reply : execution_.take_replies()) {
+    ToClient answer{0, reply.client(), {}};
+    *answer.message.mutable_reply() = std::move(reply);
+    out_.to_clients.push_back(std::move(answer));
+  }
+  const auto ready = [&](const ParkedQuery& parked) {
+    return parked.query.min_sequence() <= execution_.executed();
+  };
+  if (std::none_of(parked_.begin(), parked_.end(), ready)) return;
+  for (ParkedQuery& parked : std::exchange(parked_, {})) {
+    if (ready(parked)) {
+      answer_query(parked.connection, parked.query);
+    } else {
+      parked_.push_back(std::move(parked));
+    }
+  }
+}
+
+// --- reads
+
+void Server::Impl::on(ConnectionId connection, const wire::Query& in) {
+  if (in.min_sequence() <= execution_.executed()) return answer_query(connection, in);
+  if (parked_.size() >= kMaxParkedQueries) {
+    parked_.pop_front();
+    reject("query: too many waiting");
+  }
+  parked_.push_back({connection, in});
+}
+
+void Server::Impl::answer_query(ConnectionId connection, const wire::Query& query) {
+  ToClient answer{connection, {}, {}};
+  wire::QueryReply* reply = answer.message.mutable_query_reply();
+  reply->set_id(query.id());
+  reply->set_sequence(execution_.executed());
+  reply->set_result(execution_.query(query.payload()));
+  out_.to_clients.push_back(std::move(answer));
+}
+
+void Server::Impl::on(ConnectionId connection, const wire::StatusRequest& in) {
+  ToClient answer{connection, {}, {}};
+  *answer.message.mutable_status_reply() = status();
+  answer.message.mutable_status_reply()->set_id(in.id());
+  out_.to_clients.push_back(std::move(answer));
+}
+
+// --- snapshots, given and taken
+
+void Server::Impl::on(ServerId from, const wire::ManifestRequest& in) {
+  const auto snapshot = snapshots_.find(in.sequence());
+  if (snapshot == snapshots_.end()) return reject("manifest: no such snapshot");
+  send({from}, wire::KIND_MANIFEST, manifest(in.sequence(), snapshot->second));
+}
+
+void Server::Impl::on(ServerId from, const wire::PagesRequest& in) {
+  const auto snapshot = snapshots_.find(in.sequence());
+  if (snapshot == snapshots_.end()) return reject("pages: no such snapshot");
+  send({from}, wire::KIND_PAGES, answer_pages(in.sequence(), snapshot->second, in));
+}
+
+void Server::Impl::on(ServerId from, const wire::Manifest& in) {
+  StateFetch::Requests requests;
+  fetch_.on_manifest(from.server, in, pages_.pages(), requests);
+  apply(std::move(requests));
+}
+
+void Server::Impl::on(ServerId from, const wire::Pages& in) {
+  StateFetch::Requests requests;
+  fetch_.on_pages(from.server, in, requests);
+  apply(std::move(requests));
+}
+
+void Server::Impl::apply(StateFetch::Requests requests) {
+  for (const auto& [to, request] : requests.manifests) {
+    send({in_site(to)}, wire::KIND_MANIFEST_REQUEST, request);
+  }
+  for (const auto& [to, request] : requests.pages) {
+    send({in_site(to)}, wire::KIND_PAGES_REQUEST, request);
+  }
+  if (fetch_.active()) set_timer(timer_id(TimerClass::kFetch), kFetchRetry);
+  if (auto snapshot = fetch_.take_complete()) install(std::move(*snapshot));
+}
+
+void Server::Impl::install(StateFetch::Snapshot snapshot) {
+  const Sequence sequence = snapshot.certificate.sequence();
+  if (sequence <= machine_.executed()) return;
+  pages_.replace(std::move(snapshot.pages));
+  // Certified by a quorum of the site: that it does not load is our own mistake.
+  STEWARD_CHECK(machine_.load(pages_.range(0, kExecutionPage)));
+  STEWARD_CHECK(execution_.load());
+  STEWARD_CHECK(machine_.executed() == sequence);
+  pages_.save_changes(out_.write);
+  const auto digest = crypto::Digest::from(snapshot.certificate.digest());
+  STEWARD_CHECK(digest.has_value());
+  layout::put_marker(sequence, *digest, out_.write);
+  out_.sync = true;
+  snapshots_.clear();
+  snapshots_[sequence] = pages_.pages();
+  for (const auto& [timer, generation] : lm_timers_) {
+    out_.timers.push_back({timer_id(TimerClass::kLogicalMachine, timer), std::nullopt});
+  }
+  lm_timers_.clear();
+  expiries_.clear();
+  for (const site::LmTimerArm& arm : machine_.armed_timers()) arm_lm_timer(arm);
+  for (const auto& [site, link] : machine_.links()) {
+    queue_.forget_site_data(site, link.next_in(), link.last_ack_number());
+  }
+  step_core(agreement::SnapshotInstalled{snapshot.certificate});
+  for (const auto& [batch, signing] : machine_.unacknowledged_batches()) start_signing(signing);
+  for (const auto& [site, link] : machine_.links()) pump(site);
+}
+
+}  // namespace steward::replica

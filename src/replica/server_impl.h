@@ -1,0 +1,157 @@
+// The inside of replica::Server, in three files: server.cc composes and dispatches,
+// server_ordering.cc orders and executes events of the site, server_clients.cc deals with clients
+// and recovery.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "agreement/core.h"
+#include "replica/execution.h"
+#include "replica/page_set.h"
+#include "replica/server.h"
+#include "replica/state_fetch.h"
+#include "replica/store_layout.h"
+#include "site/blink/forwarder.h"
+#include "site/event_queue.h"
+#include "site/logical_machine.h"
+#include "site/threshold_sign.h"
+
+namespace steward::replica {
+
+class Server::Impl {
+ public:
+  explicit Impl(Options options);
+
+  Status open(const storage::Store& store);
+  void start();
+  void step(Input input);
+  Output take_output() { return std::exchange(out_, {}); }
+
+  crypto::Digest state_digest();
+  Sequence executed() const { return execution_.executed(); }
+  wire::StatusReply status();
+  void check_invariants() const;
+
+ private:
+  // --- inputs
+  void handle(FromServer input);
+  void handle(FromClient input);
+  void handle(TimerFired input);
+  void handle(SigningDone input);
+
+  void on(ServerId from, const LocalAgreement& in);
+  void on(ServerId from, const ExpiredTimer& in);
+  void on(ServerId from, const wire::Share& in);
+  void on(ServerId from, const wire::ShareRequest& in);
+  void on(ServerId from, const SiteDataReceived& in);
+  void on(ServerId from, const ForwardedUpdates& in);
+  void on(ServerId from, const wire::ManifestRequest& in);
+  void on(ServerId from, const wire::Manifest& in);
+  void on(ServerId from, const wire::PagesRequest& in);
+  void on(ServerId from, const wire::Pages& in);
+
+  void on(ConnectionId connection, const CheckedUpdate& in);
+  void on(ConnectionId connection, const wire::Query& in);
+  void on(ConnectionId connection, const wire::StatusRequest& in);
+
+  // --- ordering (server_ordering.cc)
+  void step_core(agreement::Event event);
+  void apply(agreement::Actions actions);
+  void send_agreement(agreement::Send send);
+  void commit(const agreement::Commit& commit);
+  void apply(const site::LmOutputs& outputs);
+  void apply(site::SigningActions actions);
+  void apply(site::blink::ForwarderActions actions);
+  void start_signing(const site::LmOutputs::Signing& signing);
+  void arm_lm_timer(const site::LmTimerArm& arm);
+  void on_lm_timer(site::LmTimerId timer);
+  void pump(SiteId site);
+  void propose();
+  void take_checkpoint(Sequence local);
+  void settle();
+
+  // --- clients and recovery (server_clients.cc)
+  void accept_update(const CheckedUpdate& update);
+  void forward(const CheckedUpdate& update);
+  void flush_forward();
+  void answer_clients();
+  void answer_query(ConnectionId connection, const wire::Query& query);
+  void apply(StateFetch::Requests requests);
+  void install(StateFetch::Snapshot snapshot);
+
+  // --- outputs
+  template <class Message>
+  void send(std::vector<ServerId> to, wire::Kind kind, const Message& message);
+  std::vector<ServerId> others() const;  // the other servers of the site
+  ServerId in_site(ServerIndex server) const { return {self_.site, server}; }
+  void set_timer(TimerId timer, Duration after) { out_.timers.push_back({timer, after}); }
+  void reject(const std::string& reason) { ++rejections_[reason]; }
+
+  const ClusterConfig config_;
+  const ServerId self_;
+  const SiteConfig& site_;
+  const std::shared_ptr<const crypto::KeyDirectory> keys_;
+  const wire::Domain domain_;
+  const bool signs_;  // local agreement messages carry signatures
+
+  PageSet pages_;
+  Execution execution_;
+  site::LogicalMachine machine_;
+  std::unique_ptr<agreement::Core> core_;
+  site::EventQueue queue_;
+  site::ThresholdSign signing_;
+  site::blink::Forwarder forwarder_;
+  StateFetch fetch_;
+
+  std::map<Sequence, Pages> snapshots_;  // at the last checkpoints, for peers that lag
+  bool replaying_ = false;
+  Sequence proposed_ = 0;  // highest local sequence proposed by this server
+
+  // Armed timers of the logical machine, and the proofs that they ran out, by server.
+  std::map<site::LmTimerId, std::uint64_t> lm_timers_;
+  std::map<site::LmTimerId, std::map<ServerIndex, std::pair<std::uint64_t, Bytes>>> expiries_;
+  bool signing_timer_ = false;
+
+  std::vector<CheckedUpdate> to_forward_;
+  bool forward_timer_ = false;
+  std::uint64_t forward_attempts_ = 0;
+
+  struct ParkedQuery {
+    ConnectionId connection;
+    wire::Query query;
+  };
+  std::deque<ParkedQuery> parked_;
+
+  std::map<std::string, std::uint64_t> rejections_;
+  Output out_;
+};
+
+// Timers of a server: class in the top byte.
+enum class TimerClass : std::uint64_t {
+  kCore = 1,
+  kLogicalMachine,
+  kRetransmit,
+  kAckRepeat,
+  kSigning,
+  kForward,
+  kFetch,
+};
+constexpr TimerId timer_id(TimerClass timer_class, std::uint64_t number = 0) {
+  return static_cast<std::uint64_t>(timer_class) << 56 | number;
+}
+
+template <class Message>
+void Server::Impl::send(std::vector<ServerId> to, wire::Kind kind, const Message& message) {
+  if (to.empty()) return;
+  Outgoing outgoing;
+  outgoing.to = std::move(to);
+  outgoing.kind = kind;
+  outgoing.body = message.SerializeAsString();
+  out_.sends.push_back(std::move(outgoing));
+}
+
+}  // namespace steward::replica

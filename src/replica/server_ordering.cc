@@ -1,0 +1,262 @@
+// How a server orders the events of its site, executes them and lets the site speak as one.
+
+#include "common/check.h"
+#include "replica/server_impl.h"
+
+namespace steward::replica {
+namespace {
+
+// A timer proof is repeated until the time-out has been ordered.
+constexpr Duration kRepeatExpiry = 500ms;
+// Checkpoints kept for peers that fetch one.
+constexpr std::size_t kKeptSnapshots = 3;
+// While batches are in flight, the next one waits until it is this full: half a batch.
+constexpr std::size_t kFullEnough = 2;
+
+bool is_signed(const wire::AgreementMessage& body) {
+  return body.has_pre_prepare() || body.has_prepare() || body.has_commit() || body.has_checkpoint();
+}
+
+}  // namespace
+
+// --- the local protocol
+
+void Server::Impl::on(ServerId /*from*/, const LocalAgreement& in) {
+  step_core(agreement::Received{in.message});
+}
+
+void Server::Impl::step_core(agreement::Event event) {
+  agreement::Actions actions;
+  core_->step(std::move(event), actions);
+  apply(std::move(actions));
+}
+
+void Server::Impl::apply(agreement::Actions actions) {
+  for (const agreement::Append& append : actions.appends) {
+    layout::put_record(append.record, out_.write);
+    if (!append.lazy) out_.sync = true;
+  }
+  if (actions.truncate) layout::truncate_records(*actions.truncate, out_.write);
+  for (agreement::Send& send : actions.sends) send_agreement(std::move(send));
+  for (const agreement::TimerChange& change : actions.timers) {
+    out_.timers.push_back({timer_id(TimerClass::kCore, change.timer), change.after});
+  }
+  for (const agreement::Commit& one : actions.commits) commit(one);
+  if (actions.fetch && actions.fetch->certificate.sequence() > machine_.executed()) {
+    StateFetch::Requests requests;
+    fetch_.begin(actions.fetch->certificate, actions.fetch->from, requests);
+    apply(std::move(requests));
+  }
+}
+
+void Server::Impl::send_agreement(agreement::Send send) {
+  Outgoing outgoing;
+  if (send.to) {
+    outgoing.to_self = *send.to == self_.server;
+    if (!outgoing.to_self) outgoing.to.push_back(in_site(*send.to));
+  } else {
+    outgoing.to_self = true;
+    outgoing.to = others();
+  }
+  outgoing.promise = send.promise;
+  outgoing.sign = signs_ && is_signed(send.body);
+  outgoing.kind = wire::KIND_AGREEMENT;
+  outgoing.body = send.body.SerializeAsString();
+  outgoing.attachment = std::move(send.batch);
+  out_.sends.push_back(std::move(outgoing));
+}
+
+void Server::Impl::propose() {
+  while (core_->can_propose() && !queue_.empty()) {
+    const bool idle = proposed_ <= core_->progress().committed;
+    if (!idle && queue_.bytes() < config_.ordering.max_batch_bytes / kFullEnough) return;
+    std::vector<Bytes> items = queue_.take();
+    if (items.empty()) return;
+    proposed_ = std::max(proposed_, core_->progress().committed) + 1;
+    out_.marks.push_back({Mark::Kind::kOrderingStarted, proposed_});
+    step_core(agreement::Propose{wire::make_batch(std::move(items))});
+  }
+}
+
+void Server::Impl::commit(const agreement::Commit& commit) {
+  if (commit.sequence <= machine_.executed()) return;  // the snapshot already holds it
+  if (!replaying_) out_.marks.push_back({Mark::Kind::kOrdered, commit.sequence});
+  site::LmOutputs outputs;
+  machine_.execute(commit.sequence, *commit.batch, outputs);
+  apply(outputs);
+  for (Execution::Done& done : execution_.take_executed()) {
+    out_.executed.push_back({done.sequence, std::move(done.batch)});
+  }
+  if (commit.sequence % config_.ordering.checkpoint_interval == 0) {
+    take_checkpoint(commit.sequence);
+  }
+}
+
+// The pages go to the store in the same write as the marker; what the core then promises about
+// this checkpoint leaves after that write.
+void Server::Impl::take_checkpoint(Sequence local) {
+  PageChanges changes;
+  machine_.collect(changes);
+  pages_.apply(changes, 0);
+  execution_.flush();
+  const crypto::Digest digest = pages_.root();
+  pages_.save_changes(out_.write);
+  layout::put_marker(local, digest, out_.write);
+  out_.sync = true;
+  snapshots_[local] = pages_.pages();
+  while (snapshots_.size() > kKeptSnapshots) snapshots_.erase(snapshots_.begin());
+  step_core(agreement::CheckpointTaken{local, digest});
+}
+
+// --- the logical machine
+
+void Server::Impl::apply(const site::LmOutputs& outputs) {
+  for (const site::UpdateKey& key : outputs.updates) queue_.forget_update(key);
+  for (const auto& [timer, generation] : outputs.timeouts) {
+    queue_.forget_timeout(timer, generation);
+  }
+  for (const SiteId site : outputs.heard_from) {
+    const site::blink::Link& link = machine_.links().at(site);
+    queue_.forget_site_data(site, link.next_in(), link.last_ack_number());
+  }
+  if (replaying_) return;
+  for (const site::LmTimerArm& arm : outputs.timers) arm_lm_timer(arm);
+  if (outputs.signing) start_signing(*outputs.signing);
+  for (const SiteId site : outputs.changed_links) pump(site);
+  const auto& ack = machine_.latest_ack();
+  signing_.release_below(machine_.first_needed_batch(), ack ? ack->batch : 0);
+}
+
+void Server::Impl::arm_lm_timer(const site::LmTimerArm& arm) {
+  const TimerId timer = timer_id(TimerClass::kLogicalMachine, arm.timer);
+  if (arm.after) {
+    lm_timers_[arm.timer] = arm.generation;
+    set_timer(timer, *arm.after);
+    return;
+  }
+  const auto it = lm_timers_.find(arm.timer);
+  if (it == lm_timers_.end() || it->second != arm.generation) return;
+  lm_timers_.erase(it);
+  expiries_.erase(arm.timer);
+  out_.timers.push_back({timer, std::nullopt});
+}
+
+// Inside a logical machine time passes when enough servers say so (SPEC 2.2).
+void Server::Impl::on_lm_timer(site::LmTimerId timer) {
+  const auto it = lm_timers_.find(timer);
+  if (it == lm_timers_.end()) return;
+  if (!machine_.armed(timer, it->second)) {
+    lm_timers_.erase(it);
+    expiries_.erase(timer);
+    return;
+  }
+  wire::TimerExpired expired;
+  expired.set_timer(timer);
+  expired.set_generation(it->second);
+  Outgoing outgoing;
+  outgoing.to = others();
+  outgoing.to_self = true;
+  outgoing.sign = true;
+  outgoing.kind = wire::KIND_TIMER_EXPIRED;
+  outgoing.body = expired.SerializeAsString();
+  out_.sends.push_back(std::move(outgoing));
+  set_timer(timer_id(TimerClass::kLogicalMachine, timer), kRepeatExpiry);
+}
+
+void Server::Impl::on(ServerId from, const ExpiredTimer& in) {
+  // Only the newest word of each server on each timer counts, and only on timers that exist.
+  constexpr std::size_t kMaxTimers = 256;
+  if (!expiries_.contains(in.timer) && expiries_.size() >= kMaxTimers) {
+    return reject("timer proof: too many timers");
+  }
+  auto& proofs = expiries_[in.timer];
+  auto& own = proofs[from.server];
+  if (in.generation >= own.first) own = {in.generation, in.proof};
+  if (!machine_.armed(in.timer, in.generation)) return;
+  wire::LmTimeout timeout;
+  timeout.set_timer(in.timer);
+  timeout.set_generation(in.generation);
+  for (const auto& [server, proof] : proofs) {
+    if (proof.first == in.generation) timeout.add_proofs(proof.second);
+  }
+  const agreement::Quorums quorums{static_cast<std::uint32_t>(site_.servers.size()), site_.faults,
+                                   signs_};
+  if (static_cast<std::uint32_t>(timeout.proofs_size()) < quorums.one_correct()) return;
+  queue_.add_timeout(std::move(timeout));
+}
+
+// --- the site's signature and the links
+
+void Server::Impl::start_signing(const site::LmOutputs::Signing& signing) {
+  site::ThresholdSign::Statement statement;
+  statement.bytes =
+      wire::site_statement(domain_, self_.site, signing.batch, signing.leaf_count, signing.root);
+  statement.root = signing.root;
+  statement.leaf_count = signing.leaf_count;
+  out_.marks.push_back({Mark::Kind::kSigningStarted, signing.batch});
+  site::SigningActions actions;
+  signing_.start(signing.batch, std::move(statement), actions);
+  apply(std::move(actions));
+}
+
+void Server::Impl::apply(site::SigningActions actions) {
+  for (site::SigningJob& job : actions.jobs) out_.jobs.push_back(std::move(job));
+  for (const wire::Share& share : actions.broadcasts) send(others(), wire::KIND_SHARE, share);
+  for (const auto& [to, share] : actions.answers) send({in_site(to)}, wire::KIND_SHARE, share);
+  for (const wire::ShareRequest& request : actions.requests) {
+    send(others(), wire::KIND_SHARE_REQUEST, request);
+  }
+  if (actions.signed_batches.empty()) return;
+  for (const site::BatchNumber batch : actions.signed_batches) {
+    out_.marks.push_back({Mark::Kind::kSigned, batch});
+  }
+  for (const auto& [site, link] : machine_.links()) pump(site);
+}
+
+void Server::Impl::on(ServerId from, const wire::Share& in) {
+  site::SigningActions actions;
+  signing_.on_share(from.server, in, actions);
+  apply(std::move(actions));
+}
+
+void Server::Impl::on(ServerId from, const wire::ShareRequest& in) {
+  site::SigningActions actions;
+  signing_.on_request(from.server, in, actions);
+  apply(std::move(actions));
+}
+
+void Server::Impl::pump(SiteId site) {
+  site::blink::ForwarderActions actions;
+  forwarder_.pump(site, machine_, signing_, actions);
+  apply(std::move(actions));
+}
+
+void Server::Impl::apply(site::blink::ForwarderActions actions) {
+  for (const auto& one : actions.sends) send({one.to}, wire::KIND_SITE_DATA, one.data);
+  for (const auto& timer : actions.retransmit_timers) {
+    out_.timers.push_back({timer_id(TimerClass::kRetransmit, timer.link), timer.after});
+  }
+  for (const auto& timer : actions.ack_timers) {
+    out_.timers.push_back({timer_id(TimerClass::kAckRepeat, timer.link), timer.after});
+  }
+  site::SigningActions signing;
+  for (const site::BatchNumber batch : actions.wanted) signing_.want(batch, signing);
+  apply(std::move(signing));
+}
+
+void Server::Impl::on(ServerId from, const SiteDataReceived& in) {
+  // The peer of a virtual link spreads what it receives in its site.
+  if (from.site != self_.site) send(others(), wire::KIND_SITE_DATA, *in.data);
+  const SiteId site = in.data->site();
+  const site::blink::Link& link = machine_.links().at(site);
+  const auto [first, last] = site::link_range(*in.data);
+  if (last != 0 && last < link.next_in()) {
+    reject("site data: repeated");
+    site::blink::ForwarderActions actions;
+    forwarder_.repeat_ack(site, machine_, signing_, actions);
+    return apply(std::move(actions));
+  }
+  queue_.add_site_data(in.data);
+}
+
+}  // namespace steward::replica

@@ -1,0 +1,71 @@
+#include "replica/store_layout.h"
+
+namespace steward::replica::layout {
+namespace {
+
+Error corrupt(const char* what) {
+  return {ErrorCode::kCorrupt, std::string("the store holds a malformed ") + what +
+                                   "; restore the server from a wiped directory"};
+}
+
+}  // namespace
+
+Bytes record_key(Sequence sequence, std::uint8_t kind) {
+  Bytes key = "r";
+  append_u64(key, sequence);
+  append_u8(key, kind);
+  return key;
+}
+
+Bytes page_key(PageKey page) {
+  Bytes key = "p";
+  append_u32(key, page);
+  return key;
+}
+
+Bytes snapshot_key() { return "s"; }
+
+void put_record(const agreement::Record& record, storage::WriteBatch& batch) {
+  batch.puts.emplace_back(record_key(record.sequence, record.kind), record.data);
+}
+
+void truncate_records(Sequence last, storage::WriteBatch& batch) {
+  batch.erase_ranges.emplace_back(record_key(1, 0), record_key(last + 1, 0));
+}
+
+void put_marker(Sequence sequence, const crypto::Digest& digest, storage::WriteBatch& batch) {
+  wire::SnapshotMarker marker;
+  marker.set_sequence(sequence);
+  marker.set_digest(digest.str());
+  batch.puts.emplace_back(snapshot_key(), marker.SerializeAsString());
+}
+
+Result<Stored> load(const storage::Store& store) {
+  Stored stored;
+  auto records = store.scan("r");
+  if (!records) return records.error();
+  for (auto& [key, value] : *records) {
+    if (key.size() != 10) return corrupt("record");
+    stored.records.push_back(
+        {read_u64(key, 1), static_cast<std::uint8_t>(key[9]), std::move(value)});
+  }
+  auto pages = store.scan("p");
+  if (!pages) return pages.error();
+  for (auto& [key, value] : *pages) {
+    if (key.size() != 5) return corrupt("page");
+    stored.pages.emplace(read_u32(key, 1), std::move(value));
+  }
+  auto marker = store.scan(snapshot_key());
+  if (!marker) return marker.error();
+  if (!marker->empty()) {
+    wire::SnapshotMarker parsed;
+    if (!parsed.ParseFromString(marker->front().second)) return corrupt("snapshot marker");
+    const auto digest = crypto::Digest::from(parsed.digest());
+    if (!digest) return corrupt("snapshot marker");
+    stored.snapshot = parsed.sequence();
+    stored.snapshot_digest = *digest;
+  }
+  return stored;
+}
+
+}  // namespace steward::replica::layout

@@ -1,0 +1,34 @@
+// Where a server keeps what in its store. One letter, then a big-endian key, so that scans come in
+// order:
+//   r <sequence:8> <kind:1>   records of the local protocol (agreement::Record)
+//   p <key:4>                 pages of the last snapshot
+//   s                         SnapshotMarker: which checkpoint the pages are
+#pragma once
+
+#include <vector>
+
+#include "agreement/core.h"
+#include "common/result.h"
+#include "replica/page_set.h"
+#include "storage/store.h"
+
+namespace steward::replica::layout {
+
+Bytes record_key(Sequence sequence, std::uint8_t kind);
+Bytes page_key(PageKey key);
+Bytes snapshot_key();
+
+void put_record(const agreement::Record& record, storage::WriteBatch& batch);
+// Erases the records of all sequences from 1 to `last`.
+void truncate_records(Sequence last, storage::WriteBatch& batch);
+void put_marker(Sequence sequence, const crypto::Digest& digest, storage::WriteBatch& batch);
+
+struct Stored {
+  std::vector<agreement::Record> records;
+  std::map<PageKey, Bytes> pages;
+  Sequence snapshot = 0;  // 0: none
+  crypto::Digest snapshot_digest;
+};
+Result<Stored> load(const storage::Store& store);
+
+}  // namespace steward::replica::layout

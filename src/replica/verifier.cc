@@ -1,0 +1,383 @@
+#include "replica/verifier.h"
+
+#include <algorithm>
+#include <deque>
+#include <set>
+
+#include "crypto/merkle.h"
+#include "wire/limits.h"
+
+namespace steward::replica {
+namespace {
+
+template <class Message>
+Result<Message> parse(BytesView bytes, const char* what) {
+  Message message;
+  if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    return bad_input(std::string("malformed ") + what);
+  }
+  return message;
+}
+
+bool carries_batch(const wire::AgreementMessage& body) {
+  return body.has_pre_prepare() || body.has_proposal() || body.has_committed();
+}
+
+const Bytes& batch_digest_in(const wire::AgreementMessage& body) {
+  if (body.has_pre_prepare()) return body.pre_prepare().digest();
+  if (body.has_proposal()) return body.proposal().digest();
+  return body.committed().digest();
+}
+
+// Messages that stand as evidence carry their sender's signature where peers may lie.
+bool is_evidence(const wire::AgreementMessage& body) {
+  return body.has_pre_prepare() || body.has_prepare() || body.has_commit() || body.has_checkpoint();
+}
+
+}  // namespace
+
+// Digests of statements whose signatures held: an update is checked once, however often it comes
+// by (from its client, forwarded, proposed). Oldest entries leave first.
+class Verifier::Cache {
+ public:
+  bool contains(const crypto::Digest& digest) {
+    const std::lock_guard lock(mutex_);
+    return known_.contains(digest);
+  }
+  void add(const crypto::Digest& digest) {
+    const std::lock_guard lock(mutex_);
+    if (!known_.insert(digest).second) return;
+    order_.push_back(digest);
+    if (order_.size() > kEntries) {
+      known_.erase(order_.front());
+      order_.pop_front();
+    }
+  }
+
+ private:
+  static constexpr std::size_t kEntries = 1 << 16;
+  std::mutex mutex_;
+  std::set<crypto::Digest> known_;
+  std::deque<crypto::Digest> order_;
+};
+
+Verifier::Verifier(const ClusterConfig& config, std::shared_ptr<const crypto::KeyDirectory> keys,
+                   ServerId self)
+    : config_(config),
+      keys_(std::move(keys)),
+      self_(self),
+      domain_{keys_->cluster_id().str(), config.epoch},
+      local_signs_(config.sites[self.site].protocol == LocalProtocol::kPbft),
+      cache_(std::make_unique<Cache>()) {}
+
+Verifier::~Verifier() = default;
+
+Result<wire::Verified<Inbound>> Verifier::from_server(ServerId from, BytesView frame,
+                                                      Work& work) const {
+  if (frame.size() > limits::kMaxFrameBytes) return Error{ErrorCode::kTooLarge, "frame too large"};
+  work.bytes += frame.size();
+  auto envelope = parse<wire::Envelope>(frame, "envelope");
+  if (!envelope) return envelope.error();
+  if (envelope->site() != from.site || envelope->server() != from.server) {
+    return bad_input("an envelope in another server's name");
+  }
+  auto inbound = decode(from, *envelope, false, work);
+  if (!inbound) return inbound.error();
+  return wire::Verified<Inbound>(std::move(*inbound), wire::Voucher{});
+}
+
+Result<wire::Verified<Inbound>> Verifier::from_self(BytesView frame) const {
+  Work work;
+  auto envelope = parse<wire::Envelope>(frame, "envelope");
+  if (!envelope) return envelope.error();
+  auto inbound = decode(self_, *envelope, true, work);
+  if (!inbound) return inbound.error();
+  return wire::Verified<Inbound>(std::move(*inbound), wire::Voucher{});
+}
+
+Result<Inbound> Verifier::decode(ServerId from, const wire::Envelope& envelope, bool trusted,
+                                 Work& work) const {
+  const wire::Kind kind = envelope.kind();
+  // Other sites' servers bring signed outputs of their site and clients' updates, nothing else.
+  const bool wide = kind == wire::KIND_SITE_DATA || kind == wire::KIND_FORWARD;
+  if (from.site != self_.site && !wide) return bad_input("a site's inner message from outside");
+
+  if (kind == wire::KIND_AGREEMENT) return decode_agreement(from, envelope, trusted, work);
+  if (kind == wire::KIND_TIMER_EXPIRED) {
+    wire::SignedHeader header;
+    header.set_site(envelope.site());
+    header.set_server(envelope.server());
+    header.set_body(envelope.body());
+    header.set_signature(envelope.signature());
+    auto expired = parse<wire::TimerExpired>(envelope.body(), "timer proof");
+    if (!expired) return expired.error();
+    const Status status = trusted ? Status() : check_header(header, kind, work);
+    if (!status) return status.error();
+    return Inbound(
+        ExpiredTimer{expired->timer(), expired->generation(), header.SerializeAsString()});
+  }
+  if (kind == wire::KIND_SITE_DATA) {
+    auto data = parse<wire::SiteData>(envelope.body(), "site data");
+    if (!data) return data.error();
+    if (from.site != self_.site && data->site() != from.site) {
+      return bad_input("site data by way of a third site");
+    }
+    const Status status = check_site_data(*data, work);
+    if (!status) return status.error();
+    return Inbound(SiteDataReceived{std::make_shared<const wire::SiteData>(std::move(*data))});
+  }
+  if (kind == wire::KIND_FORWARD) {
+    auto forward = parse<wire::Forward>(envelope.body(), "forwarded updates");
+    if (!forward) return forward.error();
+    if (static_cast<std::size_t>(forward->updates_size()) > limits::kMaxForwardUpdates) {
+      return Error{ErrorCode::kTooLarge, "too many forwarded updates"};
+    }
+    ForwardedUpdates forwarded;
+    for (const Bytes& encoded : forward->updates()) {
+      auto update = check_update(encoded, work);
+      if (!update) return update.error();
+      forwarded.updates.push_back(std::move(*update));
+    }
+    return Inbound(std::move(forwarded));
+  }
+  const auto plain = [&]<class Message>(Message, const char* what) -> Result<Inbound> {
+    auto message = parse<Message>(envelope.body(), what);
+    if (!message) return message.error();
+    return Inbound(std::move(*message));
+  };
+  if (kind == wire::KIND_SHARE) return plain(wire::Share(), "share");
+  if (kind == wire::KIND_SHARE_REQUEST) return plain(wire::ShareRequest(), "share request");
+  if (kind == wire::KIND_MANIFEST_REQUEST) return plain(wire::ManifestRequest(), "request");
+  if (kind == wire::KIND_MANIFEST) return plain(wire::Manifest(), "manifest");
+  if (kind == wire::KIND_PAGES_REQUEST) return plain(wire::PagesRequest(), "request");
+  if (kind == wire::KIND_PAGES) return plain(wire::Pages(), "pages");
+  return bad_input("unknown kind of message");
+}
+
+Result<Inbound> Verifier::decode_agreement(ServerId from, const wire::Envelope& envelope,
+                                           bool trusted, Work& work) const {
+  auto body = parse<wire::AgreementMessage>(envelope.body(), "agreement message");
+  if (!body) return body.error();
+  auto message = std::make_shared<agreement::Message>();
+  message->from = from.server;
+  if (local_signs_ && is_evidence(*body)) {
+    wire::SignedHeader header;
+    header.set_site(envelope.site());
+    header.set_server(envelope.server());
+    header.set_body(envelope.body());
+    header.set_signature(envelope.signature());
+    const Status status = trusted ? Status() : check_header(header, wire::KIND_AGREEMENT, work);
+    if (!status) return status.error();
+    message->header = header.SerializeAsString();
+  }
+  if (carries_batch(*body)) {
+    auto batch = wire::decode_batch(envelope.attachment());
+    if (!batch) return batch.error();
+    if ((*batch)->digest.view() != batch_digest_in(*body)) {
+      return bad_input("a batch that does not match its digest");
+    }
+    // Committed batches have been found valid by a quorum; proposals are for us to judge.
+    if (!trusted && !body->has_committed()) {
+      for (const Bytes& item : (*batch)->items) {
+        const Status status = check_event(item, work);
+        if (!status) return status.error();
+      }
+    }
+    message->batch = std::move(*batch);
+  }
+  if (!trusted) {
+    const Status status = check_certificate(*body, work);
+    if (!status) return status.error();
+  }
+  message->body = std::move(*body);
+  return Inbound(LocalAgreement{{std::move(message), wire::Voucher{}}});
+}
+
+Status Verifier::check_certificate(const wire::AgreementMessage& body, Work& work) const {
+  wire::AgreementMessage expected;
+  const google::protobuf::RepeatedPtrField<Bytes>* proofs = nullptr;
+  if (body.has_committed()) {
+    wire::Commit* commit = expected.mutable_commit();
+    commit->set_view(body.committed().view());
+    commit->set_sequence(body.committed().sequence());
+    commit->set_digest(body.committed().digest());
+    proofs = &body.committed().proofs();
+  } else if (body.has_stable_checkpoint()) {
+    wire::Checkpoint* checkpoint = expected.mutable_checkpoint();
+    checkpoint->set_sequence(body.stable_checkpoint().sequence());
+    checkpoint->set_digest(body.stable_checkpoint().digest());
+    proofs = &body.stable_checkpoint().proofs();
+  }
+  if (proofs == nullptr || !local_signs_) return {};
+  if (static_cast<std::size_t>(proofs->size()) > limits::kMaxProofs) {
+    return Error{ErrorCode::kTooLarge, "too many proofs"};
+  }
+  const Bytes body_bytes = expected.SerializeAsString();
+  std::set<ServerIndex> signers;
+  for (const Bytes& proof : *proofs) {
+    auto header = parse<wire::SignedHeader>(proof, "proof");
+    if (!header) return header.error();
+    if (header->body() != body_bytes) return bad_input("a proof of something else");
+    const Status status = check_header(*header, wire::KIND_AGREEMENT, work);
+    if (!status) return status.error();
+    signers.insert(header->server());
+  }
+  const SiteConfig& site = config_.sites[self_.site];
+  const agreement::Quorums quorums{static_cast<std::uint32_t>(site.servers.size()), site.faults,
+                                   true};
+  if (signers.size() < quorums.quorum()) return bad_input("too few proofs for a certificate");
+  return {};
+}
+
+// Of a server of this site.
+Status Verifier::check_header(const wire::SignedHeader& header, wire::Kind kind, Work& work) const {
+  const auto& servers = keys_->sites[self_.site].servers;
+  if (header.site() != self_.site || header.server() >= servers.size()) {
+    return bad_input("a signature of an unknown server");
+  }
+  const ServerId signer{header.site(), header.server()};
+  const Bytes statement = wire::server_statement(domain_, kind, signer, header.body());
+  const crypto::Digest digest = crypto::sha256_parts({statement, header.signature()});
+  if (cache_->contains(digest)) return {};
+  ++work.server_signatures;
+  if (!keys_->signatures->verify(servers[header.server()], statement, header.signature())) {
+    return bad_input("a server's signature does not hold");
+  }
+  cache_->add(digest);
+  return {};
+}
+
+Status Verifier::check_event(BytesView item, Work& work) const {
+  work.bytes += item.size();
+  auto event = parse<wire::LmEvent>(item, "event");
+  if (!event) return event.error();
+  if (event->has_client_update()) {
+    auto update = check_update(event->client_update(), work);
+    return update ? Status() : Status(update.error());
+  }
+  if (event->has_site_data()) return check_site_data(event->site_data(), work);
+  if (event->has_timeout()) return check_timeout(event->timeout(), work);
+  return bad_input("an empty event");
+}
+
+Status Verifier::check_timeout(const wire::LmTimeout& timeout, Work& work) const {
+  if (static_cast<std::size_t>(timeout.proofs_size()) > limits::kMaxProofs) {
+    return Error{ErrorCode::kTooLarge, "too many proofs"};
+  }
+  wire::TimerExpired expected;
+  expected.set_timer(timeout.timer());
+  expected.set_generation(timeout.generation());
+  const Bytes body = expected.SerializeAsString();
+  std::set<ServerIndex> signers;
+  for (const Bytes& proof : timeout.proofs()) {
+    auto header = parse<wire::SignedHeader>(proof, "timer proof");
+    if (!header) return header.error();
+    if (header->body() != body) return bad_input("a proof of another timer");
+    const Status status = check_header(*header, wire::KIND_TIMER_EXPIRED, work);
+    if (!status) return status;
+    signers.insert(header->server());
+  }
+  const SiteConfig& site = config_.sites[self_.site];
+  const agreement::Quorums quorums{static_cast<std::uint32_t>(site.servers.size()), site.faults,
+                                   local_signs_};
+  if (signers.size() < quorums.one_correct()) return bad_input("too few timer proofs");
+  return {};
+}
+
+Status Verifier::check_site_data(const wire::SiteData& data, Work& work) const {
+  if (data.site() >= keys_->sites.size() || data.site() == self_.site) {
+    return bad_input("site data of an unknown site");
+  }
+  const bool sized = data.leaf_count() > 0 && data.leaf_count() <= limits::kMaxLeavesPerBatch &&
+                     data.leaves_size() > 0 &&
+                     static_cast<std::uint32_t>(data.leaves_size()) <= data.leaf_count();
+  const auto root = crypto::Digest::from(data.root());
+  if (!sized || !root) return bad_input("site data of impossible shape");
+  for (const wire::Leaf& leaf : data.leaves()) {
+    const Bytes statement = wire::leaf_statement(domain_, data.site(), leaf);
+    std::vector<crypto::Digest> path;
+    for (const Bytes& step : leaf.path()) {
+      const auto digest = crypto::Digest::from(step);
+      if (!digest || path.size() == limits::kMaxLeafPath) return bad_input("a malformed path");
+      path.push_back(*digest);
+    }
+    const auto implied = crypto::merkle_root_from_path(crypto::merkle_leaf(statement), leaf.index(),
+                                                       data.leaf_count(), path);
+    if (implied != root) return bad_input("a leaf that is not in its tree");
+    if (leaf.type() == wire::LEAF_MESSAGE) {
+      const Status status = check_wide_message(leaf, work);
+      if (!status) return status;
+    }
+  }
+  const Bytes statement =
+      wire::site_statement(domain_, data.site(), data.batch(), data.leaf_count(), *root);
+  const crypto::Digest digest = crypto::sha256_parts({statement, data.signature()});
+  if (cache_->contains(digest)) return {};
+  ++work.site_signatures;
+  if (!keys_->sites[data.site()].site->verify(statement, data.signature())) {
+    return bad_input("a site's signature does not hold");
+  }
+  cache_->add(digest);
+  return {};
+}
+
+Status Verifier::check_wide_message(const wire::Leaf& leaf, Work& work) const {
+  auto body = parse<wire::AgreementMessage>(leaf.body(), "wide message");
+  if (!body) return body.error();
+  if (!carries_batch(*body)) {
+    return leaf.attachment().empty() ? Status() : Status(bad_input("an attachment without use"));
+  }
+  auto batch = wire::decode_batch(leaf.attachment());
+  if (!batch) return batch.error();
+  if ((*batch)->digest.view() != batch_digest_in(*body)) {
+    return bad_input("a wide batch that does not match its digest");
+  }
+  for (const Bytes& update : (*batch)->items) {
+    auto checked = check_update(update, work);
+    if (!checked) return checked.error();
+  }
+  return {};
+}
+
+Result<CheckedUpdate> Verifier::check_update(BytesView encoded, Work& work) const {
+  if (encoded.size() > limits::kMaxUpdateBytes) {
+    return Error{ErrorCode::kTooLarge, "update too large"};
+  }
+  auto outer = parse<wire::SignedUpdate>(encoded, "update");
+  if (!outer) return outer.error();
+  auto update = parse<wire::Update>(outer->update(), "update");
+  if (!update) return update.error();
+  if (!keys_->is_client(update->client())) return bad_input("an update of an unknown client");
+  work.bytes += encoded.size();
+  const Bytes statement = wire::client_statement(domain_, outer->update());
+  const crypto::Digest digest = crypto::sha256_parts({statement, outer->signature()});
+  if (!cache_->contains(digest)) {
+    ++work.server_signatures;
+    if (!keys_->signatures->verify(update->client(), statement, outer->signature())) {
+      return bad_input("a client's signature does not hold");
+    }
+    cache_->add(digest);
+  }
+  return CheckedUpdate{update->client(), update->session(), update->timestamp(), Bytes(encoded)};
+}
+
+Result<wire::Verified<ClientInbound>> Verifier::from_client(BytesView client, BytesView frame,
+                                                            Work& work) const {
+  work.bytes += frame.size();
+  auto message = parse<wire::ClientMessage>(frame, "client message");
+  if (!message) return message.error();
+  const auto verified = [](auto value) {
+    return wire::Verified<ClientInbound>(ClientInbound(std::move(value)), wire::Voucher{});
+  };
+  if (message->has_update()) {
+    auto update = check_update(message->update().SerializeAsString(), work);
+    if (!update) return update.error();
+    if (update->client != client) return bad_input("an update in another client's name");
+    return verified(std::move(*update));
+  }
+  if (message->has_query()) return verified(std::move(*message->mutable_query()));
+  if (message->has_status_request()) return verified(message->status_request());
+  return bad_input("not a client's request");
+}
+
+}  // namespace steward::replica

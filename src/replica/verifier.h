@@ -1,0 +1,64 @@
+// The edge: bytes from the network in, checked values out, or a reason why not. Everything a core
+// takes has passed here, once, off the protocol thread. Thread-safe; runs in the crypto pool.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+
+#include "common/result.h"
+#include "crypto/key_directory.h"
+#include "replica/inbound.h"
+#include "steward/cluster_config.h"
+#include "wire/envelope.pb.h"
+#include "wire/signing.h"
+
+namespace steward::replica {
+
+// What a verification cost, for the simulator's CPU model.
+struct Work {
+  std::uint32_t server_signatures = 0;  // Ed25519 checks, of servers and clients
+  std::uint32_t site_signatures = 0;
+  std::size_t bytes = 0;  // parsed and hashed
+};
+
+class Verifier {
+ public:
+  Verifier(const ClusterConfig& config, std::shared_ptr<const crypto::KeyDirectory> keys,
+           ServerId self);
+  ~Verifier();
+
+  // A frame from the server at the other end of an authenticated connection.
+  Result<wire::Verified<Inbound>> from_server(ServerId from, BytesView frame, Work& work) const;
+
+  // This server's own message on its way back to its core: decoded, its signature not checked.
+  Result<wire::Verified<Inbound>> from_self(BytesView frame) const;
+
+  // A frame from a connected client, operator or gateway whose key is `client`. CutRequests are
+  // the runtime's and are refused here.
+  Result<wire::Verified<ClientInbound>> from_client(BytesView client, BytesView frame,
+                                                    Work& work) const;
+
+ private:
+  class Cache;
+  Result<Inbound> decode(ServerId from, const wire::Envelope& envelope, bool trusted,
+                         Work& work) const;
+  Result<Inbound> decode_agreement(ServerId from, const wire::Envelope& envelope, bool trusted,
+                                   Work& work) const;
+  Status check_certificate(const wire::AgreementMessage& body, Work& work) const;
+  Status check_event(BytesView item, Work& work) const;
+  Status check_timeout(const wire::LmTimeout& timeout, Work& work) const;
+  Status check_site_data(const wire::SiteData& data, Work& work) const;
+  Status check_wide_message(const wire::Leaf& leaf, Work& work) const;
+  Status check_header(const wire::SignedHeader& header, wire::Kind kind, Work& work) const;
+  Result<CheckedUpdate> check_update(BytesView encoded, Work& work) const;
+
+  const ClusterConfig config_;
+  const std::shared_ptr<const crypto::KeyDirectory> keys_;
+  const ServerId self_;
+  const wire::Domain domain_;
+  const bool local_signs_;  // pbft: agreement messages carry server signatures
+  std::unique_ptr<Cache> cache_;
+};
+
+}  // namespace steward::replica

@@ -1,0 +1,221 @@
+#include "site/event_queue.h"
+
+#include <algorithm>
+
+namespace steward::site {
+namespace {
+
+// A map walked once around, starting behind `last`.
+template <class Map>
+std::vector<typename Map::iterator> round_robin(Map& map, const typename Map::key_type& last) {
+  std::vector<typename Map::iterator> order;
+  const auto start = map.upper_bound(last);
+  for (auto it = start; it != map.end(); ++it) order.push_back(it);
+  for (auto it = map.begin(); it != start; ++it) order.push_back(it);
+  return order;
+}
+
+}  // namespace
+
+std::pair<std::uint64_t, std::uint64_t> link_range(const wire::SiteData& data) {
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;
+  for (const wire::Leaf& leaf : data.leaves()) {
+    if (leaf.type() == wire::LEAF_ACK) continue;
+    // A skip voids all before it, so it may be drawn whatever is missing.
+    if (first == 0) first = leaf.type() == wire::LEAF_SKIP ? 1 : leaf.link_sequence();
+    last = leaf.link_sequence();
+  }
+  return {first, last};
+}
+
+std::uint64_t ack_number(const wire::SiteData& data) {
+  for (const wire::Leaf& leaf : data.leaves()) {
+    if (leaf.type() != wire::LEAF_ACK) continue;
+    wire::AckVector ack;
+    return ack.ParseFromString(leaf.body()) ? ack.number() : 0;
+  }
+  return 0;
+}
+
+// One batch being filled.
+class EventQueue::Drawer {
+ public:
+  explicit Drawer(const Limits& limits) : limits_(limits) {}
+
+  bool fits(std::size_t bytes) const {
+    return items.empty() ||
+           (items.size() < limits_.batch_items && bytes_ + bytes <= limits_.batch_bytes);
+  }
+  void add(const wire::LmEvent& event) {
+    items.push_back(event.SerializeAsString());
+    bytes_ += items.back().size();
+  }
+
+  std::vector<Bytes> items;
+
+ private:
+  const Limits& limits_;
+  std::size_t bytes_ = 0;
+};
+
+bool EventQueue::add_update(const UpdateKey& key, Bytes signed_update) {
+  if (known_updates_.contains(key)) return false;
+  ClientQueue& client = clients_[key.client];
+  const std::size_t size = signed_update.size();
+  if (client.bytes + size > limits_.client_bytes || bytes_ + size > limits_.total_bytes) {
+    return false;
+  }
+  known_updates_.insert(key);
+  client.bytes += size;
+  bytes_ += size;
+  client.waiting.emplace_back(key, std::move(signed_update));
+  return true;
+}
+
+bool EventQueue::add_site_data(std::shared_ptr<const wire::SiteData> data) {
+  LinkQueue& link = links_[data->site()];
+  const auto [first, last] = link_range(*data);
+  if (first == 0) {
+    const std::uint64_t number = ack_number(*data);
+    if (number <= std::max(link.newest_ack, link.drawn_ack)) return false;
+    link.newest_ack = number;
+    link.ack_only = std::move(data);
+    return true;
+  }
+  if (last < link.next || link.waiting.contains(first)) return false;
+  const std::size_t size = data->ByteSizeLong();
+  const bool full =
+      link.waiting.size() >= limits_.link_entries || bytes_ + size > limits_.total_bytes;
+  // A full queue still takes the message that everything behind it waits for.
+  if (full && first > link.next) return false;
+  bytes_ += size;
+  link.waiting.emplace(first, std::move(data));
+  return true;
+}
+
+bool EventQueue::add_timeout(wire::LmTimeout timeout) {
+  const std::pair key{timeout.timer(), timeout.generation()};
+  if (drawn_timeouts_.contains(key)) return false;
+  return timeouts_.emplace(key, std::move(timeout)).second;
+}
+
+bool EventQueue::empty() const {
+  if (!timeouts_.empty()) return false;
+  for (const auto& [key, client] : clients_) {
+    if (!client.waiting.empty()) return false;
+  }
+  for (const auto& [site, link] : links_) {
+    if (link.ack_only) return false;
+    if (!link.waiting.empty() && link.waiting.begin()->first <= link.next) return false;
+  }
+  return true;
+}
+
+std::size_t EventQueue::size() const {
+  std::size_t count = timeouts_.size();
+  for (const auto& [key, client] : clients_) count += client.waiting.size();
+  for (const auto& [site, link] : links_) count += link.waiting.size() + (link.ack_only ? 1 : 0);
+  return count;
+}
+
+std::vector<Bytes> EventQueue::take() {
+  Drawer drawer(limits_);
+  draw_timeouts(drawer);
+  for (bool any = true; any;) {
+    any = false;
+    for (const auto& it : round_robin(links_, last_link_)) {
+      if (!draw_link(it->second, drawer)) continue;
+      last_link_ = it->first;
+      any = true;
+    }
+    for (const auto& it : round_robin(clients_, last_client_)) {
+      if (!draw_client(it->second, drawer)) continue;
+      last_client_ = it->first;
+      any = true;
+    }
+  }
+  std::erase_if(clients_, [](const auto& entry) { return entry.second.waiting.empty(); });
+  return std::move(drawer.items);
+}
+
+void EventQueue::draw_timeouts(Drawer& drawer) {
+  for (auto& [key, timeout] : timeouts_) {
+    wire::LmEvent event;
+    *event.mutable_timeout() = std::move(timeout);
+    drawer.add(event);
+    drawn_timeouts_.insert(key);
+  }
+  timeouts_.clear();
+}
+
+bool EventQueue::draw_link(LinkQueue& link, Drawer& drawer) {
+  while (!link.waiting.empty() && link_range(*link.waiting.begin()->second).second < link.next) {
+    drop_site_data(link, link.waiting.begin());
+  }
+  std::shared_ptr<const wire::SiteData> data;
+  if (!link.waiting.empty() && link.waiting.begin()->first <= link.next) {
+    data = link.waiting.begin()->second;
+    if (!drawer.fits(data->ByteSizeLong())) return false;
+    link.next = link_range(*data).second + 1;
+    drop_site_data(link, link.waiting.begin());
+  } else if (link.ack_only && drawer.fits(link.ack_only->ByteSizeLong())) {
+    data = std::exchange(link.ack_only, nullptr);
+  }
+  if (!data) return false;
+  link.drawn_ack = std::max(link.drawn_ack, ack_number(*data));
+  if (link.ack_only && link.newest_ack <= link.drawn_ack) link.ack_only = nullptr;
+  wire::LmEvent event;
+  *event.mutable_site_data() = *data;
+  drawer.add(event);
+  return true;
+}
+
+bool EventQueue::draw_client(ClientQueue& client, Drawer& drawer) {
+  if (client.waiting.empty() || !drawer.fits(client.waiting.front().second.size())) return false;
+  wire::LmEvent event;
+  Bytes& update = client.waiting.front().second;
+  client.bytes -= update.size();
+  bytes_ -= update.size();
+  event.set_client_update(std::move(update));
+  client.waiting.pop_front();
+  drawer.add(event);
+  return true;
+}
+
+void EventQueue::drop_site_data(
+    LinkQueue& link,
+    std::map<std::uint64_t, std::shared_ptr<const wire::SiteData>>::iterator entry) {
+  bytes_ -= entry->second->ByteSizeLong();
+  link.waiting.erase(entry);
+}
+
+void EventQueue::forget_update(const UpdateKey& key) {
+  if (known_updates_.erase(key) == 0) return;
+  const auto client = clients_.find(key.client);
+  if (client == clients_.end()) return;
+  std::erase_if(client->second.waiting, [&](const auto& entry) {
+    if (entry.first != key) return false;
+    client->second.bytes -= entry.second.size();
+    bytes_ -= entry.second.size();
+    return true;
+  });
+  if (client->second.waiting.empty()) clients_.erase(client);
+}
+
+void EventQueue::forget_timeout(std::uint64_t timer, std::uint64_t generation) {
+  timeouts_.erase({timer, generation});
+  drawn_timeouts_.erase({timer, generation});
+}
+
+void EventQueue::forget_site_data(SiteId site, std::uint64_t next_in, std::uint64_t ack_number) {
+  LinkQueue& link = links_[site];
+  link.next = std::max(link.next, next_in);
+  link.drawn_ack = std::max(link.drawn_ack, ack_number);
+  if (link.ack_only && link.newest_ack <= link.drawn_ack) link.ack_only = nullptr;
+  while (!link.waiting.empty() && link_range(*link.waiting.begin()->second).second < link.next) {
+    drop_site_data(link, link.waiting.begin());
+  }
+}
+
+}  // namespace steward::site

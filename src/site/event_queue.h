@@ -1,0 +1,90 @@
+// Events that wait to be ordered by the site: one queue per incoming link, one per client, one for
+// timers, served round robin so that none can starve another (PROTOCOLS 2.4, SPEC 2.4). Every
+// server keeps them; the local leader draws batches from them. Bounded per queue and in total:
+// what does not fit is dropped and comes again by retransmission.
+//
+// Not thread-safe. No order depends on hashing or addresses.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "common/bytes.h"
+#include "common/ids.h"
+#include "site/application.h"
+#include "wire/site.pb.h"
+
+namespace steward::site {
+
+class EventQueue {
+ public:
+  struct Limits {
+    std::size_t batch_items = 1024;
+    std::size_t batch_bytes = 256 << 10;
+    std::size_t client_bytes = 4 << 20;  // waiting updates of one client
+    std::size_t total_bytes = 64 << 20;
+    std::size_t link_entries = 512;  // waiting SiteData of one link
+  };
+
+  explicit EventQueue(Limits limits) : limits_(limits) {}
+
+  // False when it is already waiting or does not fit.
+  bool add_update(const UpdateKey& key, Bytes signed_update);
+  bool add_site_data(std::shared_ptr<const wire::SiteData> data);
+  bool add_timeout(wire::LmTimeout timeout);
+
+  bool empty() const;
+  std::size_t size() const;
+  std::size_t bytes() const { return bytes_; }
+
+  // The leader's next batch: encoded LmEvents, in the order in which they are to be executed.
+  // What is drawn is remembered until it is executed, so that it is not drawn twice.
+  std::vector<Bytes> take();
+
+  // The logical machine has executed this, or knows it already: it need not be ordered (again).
+  void forget_update(const UpdateKey& key);
+  void forget_timeout(std::uint64_t timer, std::uint64_t generation);
+  // Everything from `site` below link sequence `next_in`, and acks up to `ack_number`.
+  void forget_site_data(SiteId site, std::uint64_t next_in, std::uint64_t ack_number);
+
+ private:
+  struct ClientQueue {
+    std::deque<std::pair<UpdateKey, Bytes>> waiting;
+    std::size_t bytes = 0;
+  };
+  struct LinkQueue {
+    std::map<std::uint64_t, std::shared_ptr<const wire::SiteData>> waiting;  // by first sequence
+    std::shared_ptr<const wire::SiteData> ack_only;                          // the newest
+    std::uint64_t next = 1;        // first link sequence not yet drawn
+    std::uint64_t drawn_ack = 0;   // highest ack number drawn
+    std::uint64_t newest_ack = 0;  // highest ack number waiting in ack_only
+  };
+
+  class Drawer;
+  void draw_timeouts(Drawer& drawer);
+  bool draw_link(LinkQueue& link, Drawer& drawer);
+  bool draw_client(ClientQueue& client, Drawer& drawer);
+  void drop_site_data(
+      LinkQueue& link,
+      std::map<std::uint64_t, std::shared_ptr<const wire::SiteData>>::iterator entry);
+
+  const Limits limits_;
+  std::map<Bytes, ClientQueue> clients_;
+  std::map<SiteId, LinkQueue> links_;
+  std::map<std::pair<std::uint64_t, std::uint64_t>, wire::LmTimeout> timeouts_;
+  std::set<std::pair<std::uint64_t, std::uint64_t>> drawn_timeouts_;
+  std::set<UpdateKey> known_updates_;  // waiting or drawn
+  std::size_t bytes_ = 0;
+  Bytes last_client_;  // served last, for the round robin
+  SiteId last_link_ = 0;
+};
+
+// First and last link sequence in a SiteData; {0, 0} when it holds only acknowledgements.
+std::pair<std::uint64_t, std::uint64_t> link_range(const wire::SiteData& data);
+// Number of the acknowledgement it holds, 0 for none.
+std::uint64_t ack_number(const wire::SiteData& data);
+
+}  // namespace steward::site

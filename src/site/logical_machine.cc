@@ -1,0 +1,448 @@
+#include "site/logical_machine.h"
+
+#include <algorithm>
+
+#include "common/check.h"
+#include "crypto/merkle.h"
+#include "wire/limits.h"
+
+namespace steward::site {
+namespace {
+
+// Timers of a logical machine: class in the upper half, a number in the lower.
+constexpr LmTimerId kWideTimer = 1ULL << 32;
+constexpr LmTimerId kAckTimer = 2ULL << 32;
+constexpr LmTimerId kLinkTimer = 3ULL << 32;
+
+// Updates waiting to be proposed; beyond it new ones are dropped, and clients try again.
+constexpr std::size_t kMaxPending = 65536;
+
+// Page keys of a snapshot.
+constexpr PageKey kMachinePage = 0;
+constexpr PageKey kWidePages = 1;  // one after the other, kWidePageBytes each
+constexpr PageKey kMaxWidePages = 1 << 16;
+constexpr std::size_t kWidePageBytes = 64 << 10;
+constexpr PageKey kLinkPages = 1 << 19;  // + site * blink::kPagesPerLink
+
+PageKey link_base(SiteId site) { return kLinkPages + site * blink::kPagesPerLink; }
+
+agreement::Options wide_options(const ClusterConfig& config, SiteId self) {
+  agreement::Options options;
+  options.self = self;
+  options.quorums = {static_cast<std::uint32_t>(config.sites.size()), config.site_faults,
+                     config.wide == WideProtocol::kPbft};
+  options.window = config.ordering.wide_window;
+  options.checkpoint_interval = config.ordering.wide_checkpoint_interval;
+  options.status_interval = Duration(0);  // BLink delivers
+  options.idle_status_interval = Duration(0);
+  return options;
+}
+
+std::unique_ptr<agreement::Core> fresh_wide_core(const ClusterConfig& config, SiteId self) {
+  const auto protocol =
+      config.wide == WideProtocol::kPbft ? agreement::Protocol::kPbft : agreement::Protocol::kPaxos;
+  auto core = agreement::open_core(protocol, wide_options(config, self), {});
+  return std::move(core).value();
+}
+
+// The part of a SiteData that proves one leaf to anyone, for certificates of the wide protocol.
+Bytes leaf_header(const wire::SiteData& data, const wire::Leaf& leaf) {
+  wire::SiteData header = data;
+  header.clear_leaves();
+  *header.add_leaves() = leaf;
+  header.mutable_leaves(0)->clear_attachment();
+  return header.SerializeAsString();
+}
+
+bool carries_batch(const wire::AgreementMessage& body) {
+  return body.has_pre_prepare() || body.has_proposal() || body.has_committed();
+}
+
+}  // namespace
+
+LogicalMachine::LogicalMachine(const ClusterConfig& config, wire::Domain domain, SiteId self,
+                               Application& application)
+    : config_(config),
+      domain_(std::move(domain)),
+      self_(self),
+      application_(application),
+      wide_(fresh_wide_core(config, self)) {
+  for (SiteId site = 0; site < config.sites.size(); ++site) {
+    if (site != self) links_[site];
+  }
+}
+
+void LogicalMachine::execute(Sequence local, const wire::Batch& batch, LmOutputs& out) {
+  STEWARD_CHECK(local == executed_ + 1);
+  for (const Bytes& item : batch.items) {
+    wire::LmEvent event;
+    if (!event.ParseFromString(item)) {
+      reject("event: malformed");
+      continue;
+    }
+    if (event.has_client_update()) on_client_update(event.client_update(), out);
+    if (event.has_site_data()) on_site_data(event.site_data(), out);
+    if (event.has_timeout()) on_timeout(event.timeout(), out);
+  }
+  propose_pending(out);
+  finish_batch(local, out);
+  executed_ = local;
+}
+
+void LogicalMachine::on_client_update(const Bytes& signed_update, LmOutputs& out) {
+  const auto key = update_key(signed_update);
+  if (!key) return reject("update: malformed");
+  out.updates.push_back(*key);
+  if (leader_site() != self_) return reject("update: not the leader site");
+  if (pending_.size() >= kMaxPending) return reject("update: too many pending");
+  if (!known_.insert(*key).second) return reject("update: already known");
+  pending_.push_back(signed_update);
+}
+
+void LogicalMachine::on_site_data(const wire::SiteData& data, LmOutputs& out) {
+  if (!links_.contains(data.site())) return reject("site data: unknown site");
+  out.heard_from.insert(data.site());
+  for (const wire::Leaf& leaf : data.leaves()) {
+    if (leaf.type() == wire::LEAF_ACK) {
+      on_acknowledgement(data.site(), leaf, out);
+    } else {
+      on_message(data.site(), data, leaf, out);
+    }
+  }
+}
+
+void LogicalMachine::on_message(SiteId from, const wire::SiteData& data, const wire::Leaf& leaf,
+                                LmOutputs& out) {
+  blink::Link& link = links_.at(from);
+  if (leaf.destination() != self_) return reject("site data: for another site");
+  if (leaf.link_sequence() < link.next_in()) return reject("site data: duplicate");
+  const bool skip = leaf.type() == wire::LEAF_SKIP;
+  if (leaf.link_sequence() > link.next_in() && !skip) return reject("site data: gap");
+  link.received(leaf.link_sequence());
+  if (!std::exchange(ack_changed_, true)) arm(kAckTimer, config_.timeouts.acknowledge, out);
+  if (skip) return reject("site data: skipped by the sender");
+
+  auto message = std::make_shared<agreement::Message>();
+  message->from = from;
+  if (!message->body.ParseFromString(leaf.body())) return reject("wide message: malformed");
+  if (carries_batch(message->body)) {
+    auto batch = wire::decode_batch(leaf.attachment());
+    if (!batch) return reject("wide message: bad batch");
+    message->batch = std::move(*batch);
+  }
+  if (config_.wide == WideProtocol::kPbft) message->header = leaf_header(data, leaf);
+  step_wide(agreement::Received{{std::move(message), wire::Voucher{}}}, out);
+}
+
+void LogicalMachine::on_acknowledgement(SiteId from, const wire::Leaf& leaf, LmOutputs& out) {
+  blink::Link& link = links_.at(from);
+  wire::AckVector vector;
+  if (!vector.ParseFromString(leaf.body())) return reject("acknowledgement: malformed");
+  if (vector.number() <= link.last_ack_number()) return reject("acknowledgement: old");
+  link.saw_ack_number(vector.number());
+  for (const wire::LinkAck& ack : vector.links()) {
+    if (ack.site() != self_ || !link.acknowledge(ack.cumulative())) continue;
+    out.changed_links.insert(from);
+    // The timer covers all that was outstanding when it was set, not only the head: a forwarder
+    // cannot buy time with one message each time-out.
+    if (link.monitored() && link.covered_all()) {
+      link.stop_monitoring();
+      disarm(kLinkTimer | from, out);
+      monitor_link(from, link, out);
+    }
+  }
+}
+
+void LogicalMachine::on_timeout(const wire::LmTimeout& timeout, LmOutputs& out) {
+  out.timeouts.emplace_back(timeout.timer(), timeout.generation());
+  if (!armed(timeout.timer(), timeout.generation())) return reject("timeout: not armed");
+  timers_.erase(timeout.timer());
+  const LmTimerId kind = timeout.timer() >> 32 << 32;
+  const auto number = static_cast<std::uint32_t>(timeout.timer());
+  if (kind == kWideTimer) step_wide(agreement::TimerFired{number}, out);
+  if (kind == kAckTimer && ack_changed_) add_acknowledgement();
+  if (kind == kLinkTimer) {
+    blink::Link& link = links_.at(number);
+    link.replace_virtual_link();
+    link.stop_monitoring();
+    monitor_link(number, link, out);
+    out.changed_links.insert(number);
+  }
+}
+
+// --- the wide protocol
+
+void LogicalMachine::propose_pending(LmOutputs& out) {
+  while (!pending_.empty() && wide_->can_propose()) {
+    std::vector<Bytes> items;
+    std::size_t bytes = 0;
+    while (!pending_.empty() && items.size() < config_.ordering.max_batch_items) {
+      bytes += pending_.front().size();
+      if (!items.empty() && bytes > config_.ordering.max_batch_bytes) break;
+      items.push_back(std::move(pending_.front()));
+      pending_.pop_front();
+    }
+    step_wide(agreement::Propose{wire::make_batch(std::move(items))}, out);
+  }
+}
+
+// Runs the wide core to rest: what it sends to itself comes back at once, because local commitment
+// has already made every event that led here durable.
+void LogicalMachine::step_wide(agreement::Event event, LmOutputs& out) {
+  std::deque<agreement::Event> events;
+  events.push_back(std::move(event));
+  while (!events.empty()) {
+    agreement::Actions actions;
+    wide_->step(std::move(events.front()), actions);
+    events.pop_front();
+    for (agreement::Send& send : actions.sends) send_wide(std::move(send), events);
+    for (const agreement::TimerChange& change : actions.timers) {
+      if (change.after) {
+        arm(kWideTimer | change.timer, *change.after, out);
+      } else {
+        disarm(kWideTimer | change.timer, out);
+      }
+    }
+    for (const agreement::Commit& commit : actions.commits) commit_wide(commit, events);
+    if (actions.fetch) reject("wide snapshot offered");
+  }
+}
+
+void LogicalMachine::send_wide(agreement::Send send, std::deque<agreement::Event>& loopback) {
+  const Bytes body = send.body.SerializeAsString();
+  for (const auto& [site, link] : links_) {
+    if (send.to && *send.to != site) continue;
+    outputs_.push_back({site, wire::LEAF_MESSAGE, 0, body, send.batch});
+  }
+  if (!send.to || *send.to == self_) {
+    auto message = std::make_shared<agreement::Message>();
+    message->from = self_;
+    message->body = std::move(send.body);
+    message->batch = std::move(send.batch);
+    loopback.emplace_back(agreement::Received{{std::move(message), wire::Voucher{}}});
+  }
+}
+
+void LogicalMachine::commit_wide(const agreement::Commit& commit,
+                                 std::deque<agreement::Event>& loopback) {
+  application_.execute(commit.sequence, commit.batch);
+  for (const Bytes& update : commit.batch->items) {
+    if (const auto key = update_key(update)) known_.erase(*key);
+  }
+  if (commit.sequence % config_.ordering.wide_checkpoint_interval == 0) {
+    loopback.emplace_back(agreement::CheckpointTaken{commit.sequence, application_.checkpoint()});
+  }
+}
+
+// --- links
+
+void LogicalMachine::monitor_link(SiteId site, blink::Link& link, LmOutputs& out) {
+  if (link.monitored() || link.unacknowledged().empty()) return;
+  link.monitor();
+  // Doubles after every full cycle through the pairs of servers, up to 32-fold.
+  const std::uint64_t pairs =
+      std::uint64_t{config_.sites[self_].servers.size()} * config_.sites[site].servers.size();
+  const std::uint64_t cycles = std::min<std::uint64_t>(link.failures() / pairs, 5);
+  arm(kLinkTimer | site, config_.timeouts.link * (1LL << cycles), out);
+}
+
+// A link whose far end does not acknowledge for long keeps only the newest half of its bound; a
+// signed skip stands for what was dropped (SPEC 2.6).
+void LogicalMachine::prune_link(SiteId site, blink::Link& link) {
+  const bool full = link.queued_bytes() > config_.ordering.link_queue_bytes ||
+                    link.unacknowledged().size() >= blink::kMaxQueuedMessages - 1;
+  if (!full) return;
+  const std::uint64_t last = link.prune(config_.ordering.link_queue_bytes / 2);
+  outputs_.push_back({site, wire::LEAF_SKIP, last, {}, nullptr});
+  reject("link: pruned");
+}
+
+void LogicalMachine::finish_batch(Sequence local, LmOutputs& out) {
+  for (auto& [site, link] : links_) prune_link(site, link);
+  if (!outputs_.empty() && ack_changed_ && outputs_.back().type != wire::LEAF_ACK) {
+    add_acknowledgement();
+  }
+  if (!outputs_.empty()) sign_outputs(local, out);
+  for (auto& [site, link] : links_) monitor_link(site, link, out);
+}
+
+void LogicalMachine::add_acknowledgement() {
+  wire::AckVector vector;
+  vector.set_number(++ack_number_);
+  for (const auto& [site, link] : links_) {
+    wire::LinkAck* ack = vector.add_links();
+    ack->set_site(site);
+    ack->set_cumulative(link.next_in() - 1);
+  }
+  outputs_.push_back({blink::kEverySite, wire::LEAF_ACK, 0, vector.SerializeAsString(), nullptr});
+}
+
+void LogicalMachine::sign_outputs(Sequence local, LmOutputs& out) {
+  const auto leaf_count = static_cast<std::uint32_t>(outputs_.size());
+  std::vector<blink::OutMessage> messages;
+  std::vector<crypto::Digest> leaves;
+  for (Output& output : outputs_) {
+    blink::OutMessage message;
+    message.type = output.type;
+    message.link_sequence = output.type == wire::LEAF_MESSAGE
+                                ? links_.at(output.destination).allocate()
+                                : output.link_sequence;
+    message.body = std::move(output.body);
+    message.attachment = std::move(output.attachment);
+    message.batch = local;
+    message.index = static_cast<std::uint32_t>(messages.size());
+    message.leaf_count = leaf_count;
+    const Bytes statement =
+        wire::leaf_statement(domain_, self_, blink::to_leaf(message, output.destination));
+    leaves.push_back(crypto::merkle_leaf(statement));
+    messages.push_back(std::move(message));
+  }
+  const crypto::MerkleTree tree(std::move(leaves));
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    const std::uint32_t destination = outputs_[i].destination;
+    messages[i].root = tree.root();
+    messages[i].path = tree.path(i);
+    if (messages[i].type == wire::LEAF_ACK) {
+      latest_ack_ = std::move(messages[i]);
+      ack_changed_ = false;
+      disarm(kAckTimer, out);
+      for (const auto& [site, link] : links_) out.changed_links.insert(site);
+      continue;
+    }
+    blink::Link& link = links_.at(destination);
+    if (messages[i].type == wire::LEAF_SKIP) {
+      link.push_skip(std::move(messages[i]));
+    } else {
+      link.push(std::move(messages[i]));
+    }
+    out.changed_links.insert(destination);
+  }
+  out.signing = LmOutputs::Signing{local, leaf_count, tree.root()};
+  outputs_.clear();
+}
+
+// --- timers
+
+bool LogicalMachine::armed(LmTimerId timer, std::uint64_t generation) const {
+  const auto it = timers_.find(timer);
+  return it != timers_.end() && it->second.generation == generation;
+}
+
+void LogicalMachine::arm(LmTimerId timer, Duration after, LmOutputs& out) {
+  const ArmedTimer armed{next_generation_++, after};
+  timers_[timer] = armed;
+  out.timers.push_back({timer, armed.generation, after});
+}
+
+void LogicalMachine::disarm(LmTimerId timer, LmOutputs& out) {
+  const auto it = timers_.find(timer);
+  if (it == timers_.end()) return;
+  out.timers.push_back({timer, it->second.generation, std::nullopt});
+  timers_.erase(it);
+}
+
+std::vector<LmTimerArm> LogicalMachine::armed_timers() const {
+  std::vector<LmTimerArm> armed;
+  for (const auto& [timer, state] : timers_)
+    armed.push_back({timer, state.generation, state.after});
+  return armed;
+}
+
+// --- signing batches
+
+std::map<BatchNumber, LmOutputs::Signing> LogicalMachine::unacknowledged_batches() const {
+  std::map<BatchNumber, LmOutputs::Signing> batches;
+  const auto add = [&](const blink::OutMessage& message) {
+    batches[message.batch] = {message.batch, message.leaf_count, message.root};
+  };
+  for (const auto& [site, link] : links_) {
+    for (const blink::OutMessage& message : link.unacknowledged()) add(message);
+  }
+  if (latest_ack_) add(*latest_ack_);
+  return batches;
+}
+
+BatchNumber LogicalMachine::first_needed_batch() const {
+  BatchNumber first = executed_ + 1;
+  for (const auto& [site, link] : links_) first = std::min(first, link.first_batch(first));
+  return first;
+}
+
+// --- snapshots
+
+void LogicalMachine::collect(PageChanges& changes) {
+  wire::MachinePage page;
+  page.set_executed(executed_);
+  page.set_ack_number(ack_number_);
+  page.set_ack_changed(ack_changed_);
+  if (latest_ack_) {
+    (void)page.mutable_latest_ack()->ParseFromString(blink::encode_out_message(*latest_ack_));
+  }
+  page.set_next_generation(next_generation_);
+  for (const auto& [timer, state] : timers_) {
+    wire::ArmedTimer* armed = page.add_timers();
+    armed->set_timer(timer);
+    armed->set_generation(state.generation);
+    armed->set_after_us(static_cast<std::uint64_t>(state.after.count()));
+  }
+  for (const Bytes& update : pending_) page.add_pending(update);
+  for (const UpdateKey& key : known_) page.add_known(encode_update_key(key));
+  changes[kMachinePage] = page.SerializeAsString();
+
+  const Bytes wide = wide_->save();
+  PageKey key = kWidePages;
+  for (std::size_t offset = 0; offset < wide.size(); offset += kWidePageBytes) {
+    changes[key++] = wide.substr(offset, kWidePageBytes);
+  }
+  STEWARD_CHECK(key < kMaxWidePages);
+  for (PageKey gone = key; gone < wide_pages_; ++gone) changes[gone] = std::nullopt;
+  wide_pages_ = key;
+  for (auto& [site, link] : links_) link.collect(changes, link_base(site));
+}
+
+bool LogicalMachine::load(const std::map<PageKey, Bytes>& pages) {
+  const auto found = pages.find(kMachinePage);
+  wire::MachinePage page;
+  if (found == pages.end() || !page.ParseFromString(found->second)) return false;
+  executed_ = page.executed();
+  ack_number_ = page.ack_number();
+  ack_changed_ = page.ack_changed();
+  latest_ack_.reset();
+  if (page.has_latest_ack()) {
+    latest_ack_ = blink::decode_out_message(page.latest_ack().SerializeAsString());
+    if (!latest_ack_) return false;
+  }
+  next_generation_ = page.next_generation();
+  timers_.clear();
+  for (const wire::ArmedTimer& armed : page.timers()) {
+    timers_[armed.timer()] = {armed.generation(),
+                              Duration(static_cast<std::int64_t>(armed.after_us()))};
+  }
+  pending_.assign(page.pending().begin(), page.pending().end());
+  known_.clear();
+  for (const Bytes& encoded : page.known()) {
+    const auto key = decode_update_key(encoded);
+    if (!key) return false;
+    known_.insert(*key);
+  }
+  Bytes wide;
+  for (auto it = pages.find(kWidePages); it != pages.end() && it->first < kMaxWidePages; ++it) {
+    wide += it->second;
+    wide_pages_ = it->first + 1;
+  }
+  if (!wide_->restore(wide)) return false;
+  return std::all_of(links_.begin(), links_.end(),
+                     [&](auto& entry) { return entry.second.load(pages, link_base(entry.first)); });
+}
+
+void LogicalMachine::check_invariants() const {
+  wide_->check_invariants();
+  for (const auto& [site, link] : links_) {
+    STEWARD_CHECK(link.acknowledged() < link.next_out());
+    STEWARD_CHECK(link.queued_bytes() <=
+                  config_.ordering.link_queue_bytes + limits::kMaxBatchBytes);
+  }
+  STEWARD_CHECK(outputs_.empty());
+}
+
+}  // namespace steward::site

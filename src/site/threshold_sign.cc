@@ -1,0 +1,209 @@
+#include "site/threshold_sign.h"
+
+#include <utility>
+
+#include "common/check.h"
+
+namespace steward::site {
+namespace {
+
+// How far ahead of the own execution shares of others are kept.
+constexpr BatchNumber kEarlyBatches = 256;
+
+}  // namespace
+
+void ThresholdSign::start(BatchNumber batch, Statement statement, SigningActions& actions) {
+  if (batch < released_below_) return;
+  started_ = std::max(started_, batch);
+  Entry& entry = batches_[batch];
+  if (entry.statement) return;
+  entry.statement = std::move(statement);
+  const auto early = std::exchange(entry.early, {});
+  for (const auto& [from, share] : early) accept_share(entry, from, share);
+  actions.jobs.push_back(ShareJob{batch, entry.statement->bytes, false});
+}
+
+void ThresholdSign::want(BatchNumber batch, SigningActions& actions) {
+  const auto it = batches_.find(batch);
+  if (it == batches_.end()) return;
+  if (!std::exchange(it->second.wanted, true)) advance(batch, it->second, actions);
+}
+
+void ThresholdSign::on_share(ServerIndex from, const wire::Share& share, SigningActions& actions) {
+  const BatchNumber batch = share.batch();
+  if (from >= options_.servers || from == options_.self) return;
+  if (batch < released_below_ || batch > started_ + kEarlyBatches) return;
+  Entry& entry = batches_[batch];
+  if (!entry.statement) {
+    entry.early.emplace(from, share);
+    return;
+  }
+  accept_share(entry, from, share);
+  advance(batch, entry, actions);
+}
+
+void ThresholdSign::accept_share(Entry& entry, ServerIndex from, const wire::Share& share) {
+  // A correct server that executed the same log signs the same root (invariant I9).
+  if (share.root() != entry.statement->root.view() ||
+      share.leaf_count() != entry.statement->leaf_count) {
+    guilty_.insert(from);
+    return;
+  }
+  auto [it, fresh] = entry.shares.try_emplace(from, PeerShare{share.share(), share.proof(), false});
+  if (fresh || share.proof().empty() || it->second.proven) return;
+  // A share is determined by key and statement: two different ones cannot both be right.
+  if (it->second.share != share.share()) guilty_.insert(from);
+  it->second = PeerShare{share.share(), share.proof(), false};
+}
+
+void ThresholdSign::advance(BatchNumber batch, Entry& entry, SigningActions& actions) {
+  if (!entry.wanted || !entry.statement || !entry.signature.empty() || entry.combining) return;
+  if (entry.need_proofs) check_proofs(batch, entry, actions);
+  std::vector<crypto::SignatureShare> usable;
+  for (const auto& [from, share] : entry.shares) {
+    const bool own = from == options_.self;
+    const bool trusted = !entry.need_proofs && !guilty_.contains(from);
+    if (own || share.proven || trusted) usable.push_back({from, share.share});
+    if (usable.size() == options_.threshold) break;
+  }
+  if (usable.size() < options_.threshold) return;
+  entry.combining = true;
+  actions.jobs.push_back(CombineJob{batch, entry.statement->bytes, std::move(usable)});
+}
+
+void ThresholdSign::check_proofs(BatchNumber batch, Entry& entry, SigningActions& actions) {
+  if (!entry.checking.empty()) return;
+  CheckSharesJob job{batch, entry.statement->bytes, {}};
+  for (const auto& [from, share] : entry.shares) {
+    if (from == options_.self || share.proven || share.proof.empty()) continue;
+    job.shares.push_back({{from, share.share}, share.proof});
+    entry.checking.push_back(from);
+  }
+  if (job.shares.empty()) return;
+  actions.jobs.push_back(std::move(job));
+}
+
+void ThresholdSign::on_request(ServerIndex from, const wire::ShareRequest& request,
+                               SigningActions& actions) {
+  const auto it = batches_.find(request.batch());
+  if (from >= options_.servers || from == options_.self) return;
+  if (it == batches_.end() || !it->second.statement) return;
+  Entry& entry = it->second;
+  const auto own = entry.shares.find(options_.self);
+  const bool have =
+      own != entry.shares.end() && (!request.with_proof() || !own->second.proof.empty());
+  if (have) {
+    actions.answers.emplace_back(from, own_share(request.batch(), entry));
+    return;
+  }
+  for (const auto& [waiting, with_proof] : entry.proof_requests) {
+    if (waiting == from && with_proof == request.with_proof()) return;
+  }
+  entry.proof_requests.emplace_back(from, request.with_proof());
+  if (request.with_proof()) {
+    actions.jobs.push_back(ShareJob{request.batch(), entry.statement->bytes, true});
+  }
+}
+
+void ThresholdSign::on_result(const SigningResult& result, SigningActions& actions) {
+  if (const auto* made = std::get_if<ShareMade>(&result)) on_share_made(*made, actions);
+  if (const auto* combined = std::get_if<Combined>(&result)) on_combined(*combined, actions);
+  if (const auto* checked = std::get_if<SharesChecked>(&result)) on_checked(*checked, actions);
+}
+
+void ThresholdSign::on_share_made(const ShareMade& made, SigningActions& actions) {
+  const auto it = batches_.find(made.batch);
+  if (it == batches_.end() || !it->second.statement) return;
+  Entry& entry = it->second;
+  const bool first = !entry.shares.contains(options_.self);
+  PeerShare& own = entry.shares[options_.self];
+  own.share = made.share;
+  if (!made.proof.empty()) own.proof = made.proof;
+  own.proven = true;
+  if (first && options_.threshold > 1) actions.broadcasts.push_back(own_share(made.batch, entry));
+  std::erase_if(entry.proof_requests, [&](const auto& waiting) {
+    if (waiting.second && own.proof.empty()) return false;
+    actions.answers.emplace_back(waiting.first, own_share(made.batch, entry));
+    return true;
+  });
+  advance(made.batch, entry, actions);
+}
+
+void ThresholdSign::on_combined(const Combined& combined, SigningActions& actions) {
+  const auto it = batches_.find(combined.batch);
+  if (it == batches_.end()) return;
+  Entry& entry = it->second;
+  entry.combining = false;
+  if (!combined.signature.empty()) {
+    entry.signature = combined.signature;
+    actions.signed_batches.push_back(combined.batch);
+    return;
+  }
+  // Somebody's share is wrong. From here on only proven ones count for this batch.
+  entry.need_proofs = true;
+  wire::ShareRequest request;
+  request.set_batch(combined.batch);
+  request.set_with_proof(true);
+  actions.requests.push_back(std::move(request));
+  advance(combined.batch, entry, actions);
+}
+
+void ThresholdSign::on_checked(const SharesChecked& checked, SigningActions& actions) {
+  const auto it = batches_.find(checked.batch);
+  if (it == batches_.end()) return;
+  Entry& entry = it->second;
+  for (const ServerIndex server : std::exchange(entry.checking, {})) {
+    if (const auto share = entry.shares.find(server); share != entry.shares.end()) {
+      share->second.proven = true;
+    }
+  }
+  for (const ServerIndex server : checked.guilty) {
+    guilty_.insert(server);
+    entry.shares.erase(server);
+  }
+  advance(checked.batch, entry, actions);
+}
+
+bool ThresholdSign::needs_retry() const {
+  for (const auto& [batch, entry] : batches_) {
+    if (entry.wanted && entry.signature.empty()) return true;
+  }
+  return false;
+}
+
+void ThresholdSign::retry(SigningActions& actions) {
+  for (auto& [batch, entry] : batches_) {
+    if (!entry.wanted || !entry.signature.empty() || entry.combining) continue;
+    wire::ShareRequest request;
+    request.set_batch(batch);
+    request.set_with_proof(entry.need_proofs);
+    actions.requests.push_back(std::move(request));
+    advance(batch, entry, actions);
+  }
+}
+
+void ThresholdSign::release_below(BatchNumber first_needed, BatchNumber keep) {
+  released_below_ = std::max(released_below_, first_needed);
+  std::erase_if(batches_, [&](const auto& entry) {
+    return entry.first < released_below_ && entry.first != keep;
+  });
+}
+
+const Bytes* ThresholdSign::signature(BatchNumber batch) const {
+  const auto it = batches_.find(batch);
+  if (it == batches_.end() || it->second.signature.empty()) return nullptr;
+  return &it->second.signature;
+}
+
+wire::Share ThresholdSign::own_share(BatchNumber batch, const Entry& entry) const {
+  const PeerShare& own = entry.shares.at(options_.self);
+  wire::Share share;
+  share.set_batch(batch);
+  share.set_root(entry.statement->root.str());
+  share.set_leaf_count(entry.statement->leaf_count);
+  share.set_share(own.share);
+  share.set_proof(own.proof);
+  return share;
+}
+
+}  // namespace steward::site

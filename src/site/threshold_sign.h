@@ -1,0 +1,113 @@
+// THRESHOLD-SIGN (SPEC 1.3): the servers of a site make one signature together.
+//
+// State, per signing batch: the statement to sign (known once the batch has been executed here),
+// own share, shares of others, the combined signature.
+// Messages: Share (to all servers of the site), ShareRequest (with or without proof).
+// Durable: nothing of its own. A share is a function of the locally committed log, which a quorum
+// of the site holds durably; a restarted server makes the same share again.
+// Normal case: every server broadcasts its share; whoever needs the signature (the forwarder of a
+// link) combines `threshold` shares at once, unproven, and verifies the outcome: optimistic.
+// When that fails, it asks for proofs, checks them, and combines proven shares only. A server
+// whose proof does not hold, or whose proven share differs from the one it sent before, is guilty
+// and its unproven shares are not used again.
+// Why it ends: `threshold` correct servers answer with provable shares.
+//
+// Not thread-safe. Jobs run elsewhere and come back as results.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "crypto/sha256.h"
+#include "site/jobs.h"
+#include "wire/site.pb.h"
+
+namespace steward::site {
+
+struct SigningActions {
+  std::vector<SigningJob> jobs;
+  std::vector<wire::Share> broadcasts;  // to the other servers of the site
+  std::vector<std::pair<ServerIndex, wire::Share>> answers;
+  std::vector<wire::ShareRequest> requests;  // to the other servers of the site
+  std::vector<BatchNumber> signed_batches;
+};
+
+class ThresholdSign {
+ public:
+  struct Options {
+    ServerIndex self = 0;
+    std::uint32_t servers = 1;
+    std::uint32_t threshold = 1;
+  };
+  // What one signature covers.
+  struct Statement {
+    Bytes bytes;  // wire::site_statement(…)
+    crypto::Digest root;
+    std::uint32_t leaf_count = 0;
+  };
+
+  explicit ThresholdSign(Options options) : options_(options) {}
+
+  // The batch has been executed here: make and spread the own share.
+  void start(BatchNumber batch, Statement statement, SigningActions& actions);
+
+  // This server needs the combined signature; it will be in `signed_batches`.
+  void want(BatchNumber batch, SigningActions& actions);
+
+  void on_share(ServerIndex from, const wire::Share& share, SigningActions& actions);
+  void on_request(ServerIndex from, const wire::ShareRequest& request, SigningActions& actions);
+  void on_result(const SigningResult& result, SigningActions& actions);
+
+  // Asks again for the shares of wanted batches. Called by timer while needs_retry().
+  void retry(SigningActions& actions);
+  bool needs_retry() const;
+
+  // Batches that no unacknowledged output belongs to are forgotten: all below `first_needed` but
+  // `keep`, that of the latest acknowledgement.
+  void release_below(BatchNumber first_needed, BatchNumber keep);
+
+  // Null while not combined.
+  const Bytes* signature(BatchNumber batch) const;
+
+  const std::set<ServerIndex>& guilty() const { return guilty_; }
+  std::size_t batches() const { return batches_.size(); }
+
+ private:
+  struct PeerShare {
+    Bytes share;
+    Bytes proof;
+    bool proven = false;
+  };
+  struct Entry {
+    std::optional<Statement> statement;  // not known until executed here
+    std::map<ServerIndex, wire::Share> early;
+    std::map<ServerIndex, PeerShare> shares;
+    Bytes signature;
+    bool wanted = false;
+    bool combining = false;
+    bool need_proofs = false;
+    std::vector<ServerIndex> checking;  // their proofs are with a job
+    std::vector<std::pair<ServerIndex, bool>>
+        proof_requests;  // who waits for our share, with proof?
+  };
+
+  void accept_share(Entry& entry, ServerIndex from, const wire::Share& share);
+  void advance(BatchNumber batch, Entry& entry, SigningActions& actions);
+  void check_proofs(BatchNumber batch, Entry& entry, SigningActions& actions);
+  void on_share_made(const ShareMade& made, SigningActions& actions);
+  void on_combined(const Combined& combined, SigningActions& actions);
+  void on_checked(const SharesChecked& checked, SigningActions& actions);
+  wire::Share own_share(BatchNumber batch, const Entry& entry) const;
+
+  const Options options_;
+  std::map<BatchNumber, Entry> batches_;
+  BatchNumber released_below_ = 0;
+  BatchNumber started_ = 0;  // highest batch started
+  std::set<ServerIndex> guilty_;
+};
+
+}  // namespace steward::site
