@@ -1,0 +1,61 @@
+// A server's one core, shared fairly among the protocol thread and the crypto pool, and what the
+// operations on it cost.
+#pragma once
+
+#include <array>
+#include <deque>
+#include <functional>
+#include <optional>
+
+#include "sim/event_queue.h"
+
+namespace steward::sim {
+
+// Measured on the machine that the design page speaks of.
+struct Costs {
+  Duration sign{45};  // Ed25519
+  Duration verify{120};
+  Duration threshold_share{4000};  // RSA-2048 after Shoup
+  Duration threshold_proof{8000};  // made or checked
+  Duration combine{600};
+  Duration verify_site{30};
+  Duration message{5};  // parsing, dispatch
+  Duration hash_per_kib{1};
+  Duration execute{3};  // one update
+};
+
+class Cpu {
+ public:
+  enum class Lane { kProtocol, kVerify, kSigning };
+
+  explicit Cpu(EventQueue& events) : events_(events) {}
+
+  // When its turn comes `start` runs and says what it cost; `finish` runs when that time has
+  // passed. Work of one lane is done in order; between lanes the core goes to who used it least,
+  // in slices.
+  void run(Lane lane, std::function<Duration()> start, std::function<void()> finish);
+
+  void reset();  // forgets all work
+
+  std::size_t queued() const;
+
+ private:
+  struct Job {
+    std::function<Duration()> start;
+    std::function<void()> finish;
+    std::optional<Duration> left;  // once started
+  };
+  struct Queue {
+    std::deque<Job> jobs;
+    Duration used{0};
+  };
+
+  void next();
+  void slice_done(std::size_t lane);
+
+  EventQueue& events_;
+  std::array<Queue, 3> lanes_;
+  std::optional<EventQueue::EventId> running_;
+};
+
+}  // namespace steward::sim

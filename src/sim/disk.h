@@ -1,0 +1,60 @@
+// A server's disk: what is synced stays, what is not is lost from some write on when the server
+// crashes. Group commit as in storage/log_writer.h.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+
+#include "sim/event_queue.h"
+#include "sim/random.h"
+#include "storage/store.h"
+
+namespace steward::sim {
+
+struct DiskModel {
+  Duration sync{300};
+  std::uint64_t bytes_per_s = 400'000'000;
+  Duration flush{100'000};  // unsynced writes reach the disk by themselves after so long
+};
+
+class Disk final : public storage::Store {
+ public:
+  Disk(EventQueue& events, const DiskModel& model) : events_(events), model_(model) {}
+
+  // `done` is called in the order of the calls, with `sync` once this and all earlier writes are
+  // durable. An empty batch without `sync` waits for its turn only.
+  void submit(storage::WriteBatch batch, bool sync, std::function<void()> done);
+
+  // Keeps a random prefix of what is not durable, forgets the rest with its `done`s.
+  void crash(Random& random);
+
+  std::size_t unsynced_writes() const { return queue_.size(); }
+
+  Status write(const storage::WriteBatch& batch, bool sync) override;
+  Result<std::vector<std::pair<Bytes, Bytes>>> scan(BytesView prefix) const override;
+
+ private:
+  struct Entry {
+    storage::WriteBatch batch;
+    bool sync = false;
+    std::function<void()> done;  // empty once called
+  };
+
+  void schedule(bool sync);
+  void start_sync();
+  void finish_sync(std::size_t entries);
+  void complete_ready();
+  void apply(const storage::WriteBatch& batch);
+
+  EventQueue& events_;
+  const DiskModel model_;
+  std::map<Bytes, Bytes, std::less<>> durable_;
+  std::deque<Entry> queue_;  // written, not yet durable
+  bool syncing_ = false;
+  bool completing_ = false;
+  std::optional<EventQueue::EventId> next_event_;  // the end of a sync, or a flush
+};
+
+}  // namespace steward::sim
