@@ -1,0 +1,1 @@
+"""The parts of ./demo. Python's standard library only."""
