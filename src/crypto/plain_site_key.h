@@ -3,6 +3,7 @@
 #pragma once
 
 #include "crypto/ed25519.h"
+#include "crypto/pem.h"
 #include "crypto/site_key.h"
 
 namespace steward::crypto {
@@ -20,6 +21,9 @@ class PlainSitePublicKey final : public SitePublicKey {
   bool verify(BytesView message, BytesView signature) const override;
   Result<Bytes> combine(BytesView message, std::span<const SignatureShare> shares) const override;
   bool verify_share(BytesView message, const SignatureShare& share, BytesView proof) const override;
+
+  // SubjectPublicKeyInfo, for standard tools.
+  Bytes pem() const { return ed25519_public_pem(public_key_); }
 
  private:
   explicit PlainSitePublicKey(BytesView public_key) : public_key_(public_key) {}

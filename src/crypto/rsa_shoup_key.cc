@@ -1,11 +1,7 @@
 // The public key: its encoding, and verifying the site's signatures.
-#include <openssl/core_names.h>
-#include <openssl/evp.h>
-#include <openssl/param_build.h>
-#include <openssl/pem.h>
-
 #include "crypto/byte_reader.h"
 #include "crypto/emsa_pss.h"
+#include "crypto/pem.h"
 #include "crypto/rsa_shoup.h"
 
 namespace steward::crypto {
@@ -50,16 +46,6 @@ Status check_parts(const RsaShoupParts& parts) {
   }
   return {};
 }
-
-struct EvpDelete {
-  void operator()(OSSL_PARAM_BLD* builder) const { OSSL_PARAM_BLD_free(builder); }
-  void operator()(OSSL_PARAM* params) const { OSSL_PARAM_free(params); }
-  void operator()(EVP_PKEY_CTX* context) const { EVP_PKEY_CTX_free(context); }
-  void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
-  void operator()(BIO* bio) const { BIO_free(bio); }
-};
-template <class T>
-using Evp = std::unique_ptr<T, EvpDelete>;
 
 }  // namespace
 
@@ -154,22 +140,6 @@ Bn RsaShoupPublicKey::product(const BIGNUM* a, const BIGNUM* b, BN_CTX* context)
   return result;
 }
 
-Bytes RsaShoupPublicKey::pem() const {
-  const Evp<OSSL_PARAM_BLD> builder(OSSL_PARAM_BLD_new());
-  const Bn e = bn_word(kRsaExponent);
-  bn_check(OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_N, parts_.n.get()));
-  bn_check(OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_E, e.get()));
-  const Evp<OSSL_PARAM> params(OSSL_PARAM_BLD_to_param(builder.get()));
-  const Evp<EVP_PKEY_CTX> context(EVP_PKEY_CTX_new_from_name(nullptr, "RSA", nullptr));
-  bn_check(EVP_PKEY_fromdata_init(context.get()));
-  EVP_PKEY* made = nullptr;
-  bn_check(EVP_PKEY_fromdata(context.get(), &made, EVP_PKEY_PUBLIC_KEY, params.get()));
-  const Evp<EVP_PKEY> key(made);
-  const Evp<BIO> out(BIO_new(BIO_s_mem()));
-  bn_check(PEM_write_bio_PUBKEY(out.get(), key.get()));
-  char* text = nullptr;
-  const long size = BIO_get_mem_data(out.get(), &text);
-  return Bytes(text, static_cast<std::size_t>(size));
-}
+Bytes RsaShoupPublicKey::pem() const { return rsa_public_pem(parts_.n.get(), kRsaExponent); }
 
 }  // namespace steward::crypto

@@ -1,0 +1,23 @@
+// Files that hold keys, as bytes: written whole or not at all, never over an existing file, and
+// secret ones read only when nobody else can.
+#pragma once
+
+#include <string>
+
+#include "common/result.h"
+#include "crypto/secret.h"
+
+namespace steward::crypto {
+
+inline constexpr unsigned kSecretFileMode = 0600;
+inline constexpr unsigned kPublicFileMode = 0644;
+
+// Durable when it returns. Fails when `path` exists.
+Status write_new_file(const std::string& path, BytesView content, unsigned mode);
+
+Result<SecretBytes> read_public_file(const std::string& path);
+
+// Refuses a file that group or others may access in any way.
+Result<SecretBytes> read_secret_file(const std::string& path);
+
+}  // namespace steward::crypto
