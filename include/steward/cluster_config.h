@@ -33,7 +33,8 @@ struct SiteConfig {
 struct LinkConfig {
   Duration latency{0};
   std::uint64_t rate_bits_per_s = 0;
-  double loss = 0;  // simulator: fraction of messages; real links: a retransmission delay (net/shaper.h)
+  double loss =
+      0;  // simulator: fraction of messages; real links: a retransmission delay (net/shaper.h)
 };
 
 struct LinkOverride {
@@ -57,22 +58,22 @@ struct CryptoConfig {
 };
 
 struct TimeoutConfig {
-  Duration status_interval{100'000};    // retransmission by status exchange while work is unfinished
+  Duration status_interval{100'000};  // retransmission by status exchange while work is unfinished
   Duration idle_status_interval{1'000'000};
-  Duration acknowledge{200'000};        // T_ack: a site acknowledges what it received, if only by itself
-  Duration link{3'000'000};             // a virtual link that shows no acknowledgement is replaced
-  Duration retransmit{400'000};         // a forwarder sends again what is not acknowledged
-  Duration client_retry{2'000'000};     // T0, doubling to 8 T0
+  Duration acknowledge{200'000};  // T_ack: a site acknowledges what it received, if only by itself
+  Duration link{3'000'000};       // a virtual link that shows no acknowledgement is replaced
+  Duration retransmit{400'000};   // a forwarder sends again what is not acknowledged
+  Duration client_retry{2'000'000};  // T0, doubling to 8 T0
 };
 
 struct OrderingConfig {
-  std::uint32_t local_window = 4;       // local batches in flight
-  std::uint32_t wide_window = 16;       // wide batches in flight
+  std::uint32_t local_window = 4;  // local batches in flight
+  std::uint32_t wide_window = 16;  // wide batches in flight
   std::uint32_t max_batch_items = 1024;
   std::uint32_t max_batch_bytes = 256 << 10;
   std::uint32_t checkpoint_interval = 128;  // K: local sequences between checkpoints
   std::uint32_t wide_checkpoint_interval = 128;
-  std::uint32_t link_window = 256;          // messages in flight on one link between sites
+  std::uint32_t link_window = 256;               // messages in flight on one link between sites
   std::uint64_t link_queue_bytes = 64ULL << 20;  // unacknowledged output kept for one link
 };
 
