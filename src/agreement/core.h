@@ -57,7 +57,8 @@ struct TimerFired {
 };
 
 // The host has executed up to `sequence` (a multiple of the checkpoint interval); its state there
-// has this digest and is durable.
+// has this digest and is durable. After start() a host that came back from its own checkpoint says
+// so again: its state may be ahead of the commits that the records still show.
 struct CheckpointTaken {
   Sequence sequence = 0;
   crypto::Digest digest;
@@ -96,14 +97,17 @@ struct TimerChange {
   std::optional<Duration> after;  // nullopt: cancel
 };
 
-// Final and in order: sequences never repeat, skip or change.
+// Final and in order: sequences never repeat, skip or change. Only start() repeats commits of an
+// earlier run (the host passes over those its durable state covers), and only a checkpoint or
+// snapshot of the host's own skips those up to it.
 struct Commit {
   Sequence sequence = 0;
   wire::BatchPtr batch;
 };
 
 // A peer shows a stable checkpoint beyond what this core can catch up with from batches: the host
-// is to fetch the snapshot and answer with SnapshotInstalled.
+// is to fetch the snapshot and answer with SnapshotInstalled. Asked again while nothing changes,
+// perhaps of another peer; a host that is fetching already may pass over it.
 struct FetchSnapshot {
   PeerId from = 0;
   wire::StableCheckpoint certificate;
@@ -116,7 +120,9 @@ struct Actions {
   std::vector<TimerChange> timers;
   std::vector<Commit> commits;
   std::optional<FetchSnapshot> fetch;
-  std::optional<Sequence> truncate;  // forget the records of all sequences up to and including it
+  // After the appends: forget the records of sequences 1 up to and including this one. Those of
+  // sequence 0 stay.
+  std::optional<Sequence> truncate;
 };
 
 struct Options {

@@ -298,6 +298,11 @@ void Cluster::check_send(PeerId from, const Send& send) {
     EXPECT_TRUE(send.batch);
   }
   EXPECT_TRUE(check_proofs(body)) << "peer " << from;
+  if (body.has_committed()) {  // also of what is not delivered yet
+    const wire::Committed& committed = body.committed();
+    const auto [known, added] = certified_.emplace(committed.sequence(), committed.digest());
+    EXPECT_EQ(known->second, committed.digest()) << "two certificates for " << known->first;
+  }
 }
 
 bool Cluster::check_proofs(const wire::AgreementMessage& body) const {

@@ -67,6 +67,7 @@ class Cluster {
   std::uint64_t snapshots_installed() const { return snapshots_installed_; }
   std::uint64_t messages_sent() const { return messages_sent_; }
   const std::map<Sequence, crypto::Digest>& chosen() const { return chosen_; }
+  const std::map<Sequence, Bytes>& certified() const { return certified_; }
   std::mt19937_64& random() { return random_; }
   Options core_options(PeerId self) const;
 
@@ -147,6 +148,7 @@ class Cluster {
   std::map<Sequence, crypto::Digest> chosen_;
   std::map<Sequence, crypto::Digest> states_;  // state after each sequence
   std::map<std::tuple<PeerId, std::string, View, Sequence>, Bytes> votes_;
+  std::map<Sequence, Bytes> certified_;  // by Committed messages
   std::set<Bytes> signed_;
 };
 
