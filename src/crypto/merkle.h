@@ -22,7 +22,8 @@ class MerkleTree {
 
  private:
   std::size_t leaf_count_;
-  std::vector<std::vector<Digest>> levels_;  // levels_[0] the leaves; odd last nodes move up as they are
+  std::vector<std::vector<Digest>>
+      levels_;  // levels_[0] the leaves; odd last nodes move up as they are
   Digest root_;
 };
 
