@@ -78,6 +78,10 @@ void Server::Impl::start() {
   core_->start(actions);
   apply(std::move(actions));
   replaying_ = false;
+  if (!snapshots_.empty() && snapshots_.rbegin()->first > core_->progress().stable) {
+    const auto& [sequence, pages] = *snapshots_.rbegin();
+    step_core(agreement::CheckpointTaken{sequence, pages_root(pages)});
+  }
   (void)execution_.take_replies();
   for (const site::LmTimerArm& arm : machine_.armed_timers()) arm_lm_timer(arm);
   for (const auto& [batch, signing] : machine_.unacknowledged_batches()) start_signing(signing);
