@@ -108,6 +108,31 @@ TEST(Paxos, TheWindowHoldsBackALeader) {
   EXPECT_FALSE(other.core().can_propose());
 }
 
+TEST(Paxos, AnAnswerCutShortBringsTheNextStatus) {
+  Options hosted = peers(3, 0);
+  hosted.status_interval = hosted.idle_status_interval = 0ms;
+  Driver leader(Protocol::kPaxos, hosted);
+  for (Sequence n = 1; n <= 12; ++n) {
+    leader.loop_back(leader.step(Propose{kA}).sends.at(0));
+    leader.receive(1, accept(n, kA));
+  }
+  hosted.self = 2;
+  Driver behind(Protocol::kPaxos, hosted);
+  wire::AgreementMessage status;
+  status.mutable_status();
+  Actions answer = leader.receive(2, status);
+  ASSERT_EQ(answer.sends.size(), 9U);
+  for (const Send& send : answer.sends) {
+    const Actions actions = behind.receive(0, send.body, send.batch);
+    if (!actions.sends.empty()) status = actions.sends[0].body;
+  }
+  EXPECT_EQ(status.status().committed(), 8U);
+  answer = leader.receive(2, status);
+  EXPECT_EQ(answer.sends.size(), 4U);
+  for (const Send& send : answer.sends) behind.receive(0, send.body, send.batch);
+  EXPECT_EQ(behind.core().progress().committed, 12U);
+}
+
 TEST(Paxos, SettingsThatCannotWorkAreRefused) {
   Options options = peers(3, 0);
   EXPECT_FALSE(open_core(Protocol::kPbft, options, {}).ok());
