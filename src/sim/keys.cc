@@ -1,0 +1,135 @@
+#include "sim/keys.h"
+
+#include "agreement/quorum.h"
+#include "crypto/ideal.h"
+#include "crypto/plain_site_key.h"
+#include "crypto/rsa_shoup_dealer.h"
+#include "crypto/testing/test_primes.h"
+
+namespace steward::sim {
+namespace {
+
+struct SiteKey {
+  crypto::SitePublicKeyPtr key;
+  std::vector<crypto::SiteKeySharePtr> shares;
+};
+
+// Makes all keys of one kind.
+class Maker {
+ public:
+  virtual ~Maker() = default;
+  virtual std::shared_ptr<const crypto::Signer> signer(const std::string& name) = 0;
+  virtual Result<SiteKey> site(const std::string& name, const SiteConfig& config) = 0;
+  virtual std::shared_ptr<const crypto::SignatureVerifier> verifier() = 0;
+};
+
+std::uint32_t server_count(const SiteConfig& site) {
+  return static_cast<std::uint32_t>(site.servers.size());
+}
+
+std::uint32_t threshold_of(const SiteConfig& site) {
+  if (site.protocol != LocalProtocol::kPbft) return 1;
+  return agreement::Quorums{server_count(site), site.faults, true}.quorum();
+}
+
+class IdealMaker final : public Maker {
+ public:
+  explicit IdealMaker(std::uint64_t seed) : authority_(seed) {}
+
+  std::shared_ptr<const crypto::Signer> signer(const std::string& name) override {
+    return authority_.signer(name);
+  }
+  Result<SiteKey> site(const std::string& name, const SiteConfig& config) override {
+    const bool threshold = config.protocol == LocalProtocol::kPbft;
+    const std::size_t bytes = threshold ? 256 : crypto::kEd25519SignatureBytes;
+    auto made = authority_.site(name, threshold_of(config), server_count(config), bytes);
+    return SiteKey{std::move(made.key), std::move(made.servers)};
+  }
+  std::shared_ptr<const crypto::SignatureVerifier> verifier() override {
+    return authority_.verifier();
+  }
+
+ private:
+  crypto::IdealAuthority authority_;
+};
+
+class RealMaker final : public Maker {
+ public:
+  explicit RealMaker(std::uint64_t seed) { append_u64(seed_, seed); }
+
+  std::shared_ptr<const crypto::Signer> signer(const std::string& name) override {
+    auto signer = crypto::Ed25519Signer::from_seed(key_seed(name).view());
+    return std::move(*signer);
+  }
+  Result<SiteKey> site(const std::string& name, const SiteConfig& config) override {
+    return config.protocol == LocalProtocol::kPbft ? threshold_site(config)
+                                                   : plain_site(name, config);
+  }
+  std::shared_ptr<const crypto::SignatureVerifier> verifier() override {
+    return std::make_shared<crypto::Ed25519Verifier>();
+  }
+
+ private:
+  crypto::Digest key_seed(const std::string& name) const {
+    return crypto::sha256_parts({"steward/simulated key", seed_, name});
+  }
+
+  static Result<SiteKey> threshold_site(const SiteConfig& config) {
+    auto deal = crypto::deal_rsa_shoup(crypto::testing::primes_for_2048_bits(),
+                                       threshold_of(config), server_count(config));
+    if (!deal) return deal.error();
+    SiteKey out{deal->public_key, {}};
+    for (const auto& share : deal->shares) {
+      auto decoded = crypto::RsaShoupKeyShare::decode(deal->public_key, share.view());
+      if (!decoded) return decoded.error();
+      out.shares.push_back(std::move(*decoded));
+    }
+    return out;
+  }
+
+  Result<SiteKey> plain_site(const std::string& name, const SiteConfig& config) const {
+    const crypto::Digest seed = key_seed(name);
+    const auto signer = crypto::Ed25519Signer::from_seed(seed.view());
+    if (!signer) return signer.error();
+    auto key = crypto::PlainSitePublicKey::decode((*signer)->public_key());
+    if (!key) return key.error();
+    auto share = crypto::PlainSiteKeyShare::decode(**key, seed.view());
+    if (!share) return share.error();
+    return SiteKey{*key, std::vector<crypto::SiteKeySharePtr>(config.servers.size(), *share)};
+  }
+
+  Bytes seed_;
+};
+
+}  // namespace
+
+Result<ClusterKeys> make_keys(const ClusterConfig& config, Crypto crypto, std::uint64_t seed) {
+  std::unique_ptr<Maker> maker;
+  if (crypto == Crypto::kIdeal) {
+    maker = std::make_unique<IdealMaker>(seed);
+  } else {
+    maker = std::make_unique<RealMaker>(seed);
+  }
+  ClusterKeys out;
+  auto directory = std::make_shared<crypto::KeyDirectory>();
+  directory->signatures = maker->verifier();
+  for (SiteId site = 0; site < config.sites.size(); ++site) {
+    const std::string name = "site " + std::to_string(site);
+    auto made = maker->site(name, config.sites[site]);
+    if (!made) return made.error();
+    crypto::SiteKeys& keys = directory->sites.emplace_back();
+    keys.site = made->key;
+    for (ServerIndex server = 0; server < config.sites[site].servers.size(); ++server) {
+      const ServerId id{site, server};
+      out.servers[id] = maker->signer("server " + to_string(id));
+      out.shares[id] = made->shares[server];
+      keys.servers.push_back(out.servers[id]->public_key());
+    }
+    out.clients.push_back(maker->signer("client " + std::to_string(site)));
+    directory->clients.push_back(out.clients.back()->public_key());
+  }
+  out.directory = std::move(directory);
+  return out;
+}
+
+}  // namespace steward::sim

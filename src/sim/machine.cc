@@ -1,0 +1,225 @@
+#include "sim/machine.h"
+
+#include "common/check.h"
+#include "crypto/key_directory.h"
+
+namespace steward::sim {
+namespace {
+
+constexpr Sequence kDigestInterval = 64;  // sequences between compared state digests
+constexpr std::size_t kMaxMarks = 4096;   // begun and not ended
+
+Duration hashing(const Costs& costs, std::size_t bytes) {
+  return costs.hash_per_kib * static_cast<std::int64_t>(bytes / 1024);
+}
+
+}  // namespace
+
+Machine::Machine(ServerId self, const Environment& environment, const DiskModel& disk,
+                 Network& network, ToClient to_client)
+    : self_(self),
+      env_(environment),
+      network_(network),
+      to_client_(std::move(to_client)),
+      verifier_(env_.config, env_.keys.directory, self),
+      cpu_(env_.events),
+      disk_(env_.events, disk) {}
+
+void Machine::start() {
+  STEWARD_CHECK(!running());
+  replica::Server::Options options;
+  options.config = env_.config;
+  options.self = self_;
+  options.keys = env_.keys.directory;
+  options.state_machine = env_.new_state_machine();
+  auto opened = replica::Server::open(std::move(options), disk_);
+  env_.checker.server_started(self_);
+  digested_ = 0;
+  if (!opened) {
+    return env_.checker.violation("server " + to_string(self_) +
+                                  " does not start: " + opened.error().message);
+  }
+  server_ = std::move(*opened);
+  replica::Output output = server_->start();
+  observe(output);
+  perform(std::move(output));
+}
+
+void Machine::crash(Random& random) {
+  server_.reset();
+  cpu_.reset();
+  disk_.crash(random);
+  for (const auto& [timer, event] : timers_) env_.events.cancel(event);
+  timers_.clear();
+  started_.clear();
+}
+
+void Machine::receive(ServerId from, const Frame& frame) {
+  if (!running()) return;
+  const auto slot = std::make_shared<std::optional<replica::Input>>();
+  const auto verify = [this, from, frame, slot] {
+    replica::Work work;
+    auto message = verifier_.from_server(from, *frame, work);
+    if (message) {
+      slot->emplace(replica::FromServer{from, std::move(*message)});
+    } else {
+      ++refused_[message.error().message];
+    }
+    return cost_of(work);
+  };
+  cpu_.run(Cpu::Lane::kVerify, verify, [this, slot] { step(slot); });
+}
+
+void Machine::receive_from_client(replica::ConnectionId connection, const Bytes& client,
+                                  const Frame& frame) {
+  if (!running()) return;
+  const auto slot = std::make_shared<std::optional<replica::Input>>();
+  const auto verify = [this, connection, client, frame, slot] {
+    replica::Work work;
+    auto message = verifier_.from_client(client, *frame, work);
+    if (message) {
+      slot->emplace(replica::FromClient{connection, std::move(*message)});
+    } else {
+      ++refused_[message.error().message];
+    }
+    return cost_of(work);
+  };
+  cpu_.run(Cpu::Lane::kVerify, verify, [this, slot] { step(slot); });
+}
+
+void Machine::step(Slot input) {
+  if (!*input) return;
+  const auto output = std::make_shared<replica::Output>();
+  const auto work = [this, input, output] {
+    *output = server_->step(std::move(**input));
+    server_->check_invariants();
+    observe(*output);
+    return cost_of(*output);
+  };
+  cpu_.run(Cpu::Lane::kProtocol, work, [this, output] { perform(std::move(*output)); });
+}
+
+// The order of things: see replica::Server.
+void Machine::perform(replica::Output output) {
+  const auto promises = std::make_shared<std::vector<replica::Outgoing>>();
+  for (replica::Outgoing& outgoing : output.sends) {
+    if (outgoing.promise) {
+      promises->push_back(std::move(outgoing));
+    } else {
+      transmit(outgoing);
+    }
+  }
+  if (!output.write.empty() || !promises->empty()) {
+    disk_.submit(std::move(output.write), output.sync, [this, promises] {
+      for (const replica::Outgoing& outgoing : *promises) transmit(outgoing);
+    });
+  }
+  for (const replica::ToClient& message : output.to_clients) to_client_(self_, message);
+  for (const replica::TimerChange& change : output.timers) change_timer(change);
+  for (const site::SigningJob& job : output.jobs) run_job(job);
+}
+
+void Machine::transmit(const replica::Outgoing& outgoing) {
+  const auto frame = std::make_shared<Bytes>();
+  const auto make = [this, outgoing, frame] {
+    *frame = replica::make_frame(outgoing, env_.domain, self_, *env_.keys.servers.at(self_));
+    const Duration sign = outgoing.sign ? env_.costs.sign : Duration(0);
+    return sign + hashing(env_.costs, frame->size());
+  };
+  const auto send = [this, frame, to = outgoing.to, to_self = outgoing.to_self] {
+    for (const ServerId& peer : to) network_.send(self_, peer, frame);
+    if (!to_self) return;
+    auto message = verifier_.from_self(*frame);
+    STEWARD_CHECK(message.ok());
+    step(std::make_shared<std::optional<replica::Input>>(
+        replica::FromServer{self_, std::move(*message)}));
+  };
+  cpu_.run(Cpu::Lane::kVerify, make, send);
+}
+
+void Machine::run_job(const site::SigningJob& job) {
+  const auto slot = std::make_shared<std::optional<replica::Input>>();
+  const auto work = [this, job, slot] {
+    const auto& key = *env_.keys.directory->sites[self_.site].site;
+    slot->emplace(
+        replica::SigningDone{site::run_signing_job(job, key, *env_.keys.shares.at(self_))});
+    env_.trace.add(Trace::Event::kSigned);
+    return cost_of(job);
+  };
+  cpu_.run(Cpu::Lane::kSigning, work, [this, slot] { step(slot); });
+}
+
+void Machine::change_timer(const replica::TimerChange& change) {
+  const auto armed = timers_.find(change.timer);
+  if (armed != timers_.end()) {
+    env_.events.cancel(armed->second);
+    timers_.erase(armed);
+  }
+  if (!change.after) return;
+  timers_[change.timer] = env_.events.after(*change.after, [this, timer = change.timer] {
+    timers_.erase(timer);
+    env_.trace.add(Trace::Event::kTimer);
+    env_.trace.add(timer);
+    step(std::make_shared<std::optional<replica::Input>>(replica::TimerFired{timer}));
+  });
+}
+
+void Machine::observe(const replica::Output& output) {
+  for (const replica::Executed& executed : output.executed) {
+    env_.trace.add(Trace::Event::kExecuted);
+    env_.trace.add(executed.sequence);
+    env_.trace.add(executed.batch->digest.view());
+    env_.checker.server_executed(self_, executed);
+  }
+  for (const replica::Mark& one : output.marks) mark(one);
+  const Sequence executed = server_->executed();
+  if (executed != digested_ && executed % kDigestInterval == 0) {
+    digested_ = executed;
+    env_.checker.server_at(self_, executed, server_->state_digest());
+  }
+}
+
+void Machine::mark(const replica::Mark& mark) {
+  using Kind = replica::Mark::Kind;
+  if (mark.kind == Kind::kOrderingStarted || mark.kind == Kind::kSigningStarted) {
+    if (started_.size() < kMaxMarks) started_[{mark.kind, mark.number}] = env_.events.now();
+    return;
+  }
+  const bool ordering = mark.kind == Kind::kOrdered;
+  const auto begun =
+      started_.find({ordering ? Kind::kOrderingStarted : Kind::kSigningStarted, mark.number});
+  if (begun == started_.end()) return;
+  Span& span = ordering ? ordering_ : signing_;
+  ++span.count;
+  span.total += env_.events.now() - begun->second;
+  started_.erase(begun);
+}
+
+Duration Machine::cost_of(const replica::Work& work) const {
+  return env_.costs.message +
+         env_.costs.verify * static_cast<std::int64_t>(work.server_signatures) +
+         env_.costs.verify_site * static_cast<std::int64_t>(work.site_signatures) +
+         hashing(env_.costs, work.bytes);
+}
+
+Duration Machine::cost_of(const replica::Output& output) const {
+  std::size_t updates = 0;
+  for (const replica::Executed& executed : output.executed) updates += executed.batch->items.size();
+  return env_.costs.message + env_.costs.execute * static_cast<std::int64_t>(updates);
+}
+
+Duration Machine::cost_of(const site::SigningJob& job) const {
+  const Costs& costs = env_.costs;
+  if (env_.config.sites[self_.site].protocol != LocalProtocol::kPbft) {
+    return std::holds_alternative<site::ShareJob>(job) ? costs.sign : costs.verify;
+  }
+  if (const auto* share = std::get_if<site::ShareJob>(&job)) {
+    return costs.threshold_share + (share->with_proof ? costs.threshold_proof : Duration(0));
+  }
+  if (const auto* check = std::get_if<site::CheckSharesJob>(&job)) {
+    return costs.threshold_proof * static_cast<std::int64_t>(check->shares.size());
+  }
+  return costs.combine + costs.verify_site;
+}
+
+}  // namespace steward::sim

@@ -1,0 +1,91 @@
+// One server of the simulated cluster: the real replica::Server between a modelled core, disk and
+// network. It does with the server's outputs what server.h asks of the real runtime.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+
+#include "replica/server.h"
+#include "replica/verifier.h"
+#include "sim/checker.h"
+#include "sim/cpu.h"
+#include "sim/disk.h"
+#include "sim/keys.h"
+#include "sim/network.h"
+#include "sim/trace.h"
+
+namespace steward::sim {
+
+// What all machines live in; outlives them.
+struct Environment {
+  const ClusterConfig& config;
+  const ClusterKeys& keys;
+  const wire::Domain& domain;
+  const Costs& costs;
+  EventQueue& events;
+  Trace& trace;
+  Checker& checker;
+  std::function<std::unique_ptr<StateMachine>()> new_state_machine;
+};
+
+// Time between a server's marks (replica::Mark).
+struct Span {
+  std::uint64_t count = 0;
+  Duration total{0};
+};
+
+class Machine {
+ public:
+  using ToClient = std::function<void(ServerId from, const replica::ToClient&)>;
+
+  Machine(ServerId self, const Environment& environment, const DiskModel& disk, Network& network,
+          ToClient to_client);
+
+  void start();                // from what its disk holds
+  void crash(Random& random);  // loses what was not durable
+  bool running() const { return server_ != nullptr; }
+  replica::Server& server() { return *server_; }  // while running
+
+  void receive(ServerId from, const Frame& frame);
+  void receive_from_client(replica::ConnectionId connection, const Bytes& client,
+                           const Frame& frame);
+
+  // Frames that the verifier refused, by reason.
+  const std::map<std::string, std::uint64_t>& refused() const { return refused_; }
+  std::size_t backlog() const { return cpu_.queued() + disk_.unsynced_writes(); }
+  const Span& ordering() const { return ordering_; }
+  const Span& signing() const { return signing_; }
+
+ private:
+  using Slot = std::shared_ptr<std::optional<replica::Input>>;
+
+  void step(Slot input);
+  void perform(replica::Output output);
+  void transmit(const replica::Outgoing& outgoing);
+  void run_job(const site::SigningJob& job);
+  void change_timer(const replica::TimerChange& change);
+  void observe(const replica::Output& output);
+  void mark(const replica::Mark& mark);
+  Duration cost_of(const replica::Work& work) const;
+  Duration cost_of(const replica::Output& output) const;
+  Duration cost_of(const site::SigningJob& job) const;
+
+  const ServerId self_;
+  const Environment& env_;
+  Network& network_;
+  const ToClient to_client_;
+  const replica::Verifier verifier_;
+  Cpu cpu_;
+  Disk disk_;
+  std::unique_ptr<replica::Server> server_;
+  std::map<replica::TimerId, EventQueue::EventId> timers_;
+  Sequence digested_ = 0;  // sequence whose state digest was last compared
+  std::map<std::string, std::uint64_t> refused_;
+  std::map<std::pair<replica::Mark::Kind, std::uint64_t>, Duration> started_;
+  Span ordering_;
+  Span signing_;
+};
+
+}  // namespace steward::sim

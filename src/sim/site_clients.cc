@@ -1,0 +1,173 @@
+#include "sim/site_clients.h"
+
+#include "agreement/quorum.h"
+#include "service/kv/kv.pb.h"
+
+namespace steward::sim {
+namespace {
+
+constexpr std::uint64_t kCounters = 8;
+constexpr Duration kPauseAfterFailure{100'000};
+
+client::Options client_options(SiteId site, const Environment& env, const Workload& workload) {
+  const SiteConfig& config = env.config.sites[site];
+  const agreement::Quorums quorums{static_cast<std::uint32_t>(config.servers.size()), config.faults,
+                                   config.protocol == LocalProtocol::kPbft};
+  client::Options options;
+  options.client = env.keys.clients[site]->public_key();
+  options.servers = quorums.peers;
+  options.rules = {quorums.one_correct(), quorums.quorum()};
+  options.retry = env.config.timeouts.client_retry;
+  options.max_outstanding = workload.users;
+  return options;
+}
+
+void add_command(kv::Request& request, std::initializer_list<BytesView> args) {
+  kv::Command& command = *request.add_commands();
+  for (const BytesView arg : args) command.add_args(arg.data(), arg.size());
+}
+
+}  // namespace
+
+SiteClients::SiteClients(SiteId site, const Environment& environment, const Workload& workload,
+                         Carry carry)
+    : site_(site),
+      env_(environment),
+      workload_(workload),
+      carry_(std::move(carry)),
+      client_(client_options(site, environment, workload)),
+      users_(workload.users) {
+  for (User& user : users_) user.name = next_name_++;
+}
+
+void SiteClients::connected(ServerIndex server) {
+  client::Output output;
+  client_.connected(server, output);
+  perform(std::move(output));
+}
+
+void SiteClients::disconnected(ServerIndex server) {
+  client::Output output;
+  client_.disconnected(server, output);
+  perform(std::move(output));
+}
+
+void SiteClients::receive(ServerIndex from, const wire::ClientMessage& message) {
+  client::Output output;
+  client_.received(from, message, output);
+  perform(std::move(output));
+}
+
+void SiteClients::start() {
+  for (std::size_t user = 0; user < users_.size(); ++user) ask(user);
+}
+
+void SiteClients::ask(std::size_t index) {
+  if (stopped_) return;
+  User& user = users_[index];
+  ++user.operations;
+  user.asked = env_.events.now();
+  // Spread evenly, with no need for chance.
+  user.reading = user.operations * workload_.read_percent / 100 !=
+                 (user.operations - 1) * workload_.read_percent / 100;
+  user.payload = user.reading ? read_payload(user) : write_payload(user);
+  client::Output output;
+  if (user.reading) {
+    client_.query(user.payload, user.seen, index, workload_.deadline, output);
+  } else {
+    client_.submit(user.payload, index, workload_.deadline, output);
+  }
+  perform(std::move(output));
+}
+
+Bytes SiteClients::write_payload(User& user) {
+  const std::string key = "u" + std::to_string(site_) + "." + std::to_string(user.name);
+  user.writing = std::to_string(user.operations) + ":";
+  kv::Request request;
+  add_command(request, {"SET", key, user.writing});
+  add_command(request, {"INCR", "c" + std::to_string(user.operations % kCounters)});
+  const std::size_t bytes = request.ByteSizeLong();
+  if (bytes < workload_.payload_bytes) {
+    user.writing.append(workload_.payload_bytes - bytes, 'x');
+    request.mutable_commands(0)->set_args(2, user.writing);
+  }
+  return request.SerializeAsString();
+}
+
+// Different from every other payload, as it may end up being ordered.
+Bytes SiteClients::read_payload(const User& user) {
+  kv::Request request;
+  add_command(request, {"GET", "u" + std::to_string(site_) + "." + std::to_string(user.name)});
+  add_command(request,
+              {"EXISTS", "r" + std::to_string(site_) + "." + std::to_string(next_nonce_++)});
+  return request.SerializeAsString();
+}
+
+void SiteClients::completed(const client::Completion& completion) {
+  User& user = users_[completion.token];
+  const Duration latency = env_.events.now() - user.asked;
+  Duration pause = workload_.think;
+  if (!completion.result) {
+    ++failed_;
+    pause += kPauseAfterFailure;
+    if (!user.reading) {
+      user.name = next_name_++;  // what the old key holds is not known
+      user.stored.clear();
+    }
+  } else if (user.reading) {
+    read_latencies_.push_back(latency);
+    check_read(user, *completion.result, completion.sequence);
+  } else {
+    update_latencies_.push_back(latency);
+    user.stored = user.writing;
+    env_.checker.update_completed(user.payload, *completion.result, completion.sequence);
+  }
+  user.seen = std::max(user.seen, completion.sequence);
+  env_.events.after(pause, [this, index = completion.token] { ask(index); });
+}
+
+void SiteClients::check_read(const User& user, const Bytes& result, Sequence sequence) {
+  kv::Response response;
+  const bool sound = response.ParseFromString(result) && response.values_size() == 2;
+  if (!sound || response.values(0).bulk() != user.stored) {
+    env_.checker.violation("reads: a client does not find its own write at sequence " +
+                           std::to_string(sequence));
+  }
+  if (sequence < user.seen) {
+    env_.checker.violation("reads: a client that has seen sequence " + std::to_string(user.seen) +
+                           " was answered from " + std::to_string(sequence));
+  }
+}
+
+void SiteClients::perform(client::Output output) {
+  for (const client::Send& send : output.sends) {
+    const auto frame = std::make_shared<const Bytes>(send.message.SerializeAsString());
+    for (const ServerIndex to : send.to) carry_(to, frame);
+  }
+  for (client::SignRequest& request : output.to_sign) {
+    auto update =
+        client::sign_update(env_.domain, *env_.keys.clients[site_], std::move(request.update));
+    env_.events.after(env_.costs.sign, [this, id = request.request, update = std::move(update)] {
+      client::Output next;
+      client_.update_signed(id, update, next);
+      perform(std::move(next));
+    });
+  }
+  for (const client::TimerChange& change : output.timers) {
+    const auto armed = timers_.find(change.timer);
+    if (armed != timers_.end()) {
+      env_.events.cancel(armed->second);
+      timers_.erase(armed);
+    }
+    if (!change.after) continue;
+    timers_[change.timer] = env_.events.after(*change.after, [this, timer = change.timer] {
+      timers_.erase(timer);
+      client::Output next;
+      client_.timer_fired(timer, next);
+      perform(std::move(next));
+    });
+  }
+  for (const client::Completion& completion : output.completions) completed(completion);
+}
+
+}  // namespace steward::sim

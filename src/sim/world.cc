@@ -1,0 +1,185 @@
+#include "sim/world.h"
+
+#include <algorithm>
+
+#include "service/kv/kv_store.h"
+
+namespace steward::sim {
+namespace {
+
+constexpr Duration kSampleInterval{1'000'000};
+constexpr Duration kSettleStep{50'000};
+
+// Of the service's hash table; the same in every run.
+constexpr kv::HashKey kHashKey{};
+
+std::unique_ptr<StateMachine> new_state_machine() {
+  return std::make_unique<kv::KvStore>(kHashKey);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<World>> World::make(const ClusterConfig& config,
+                                           const WorldOptions& options) {
+  auto keys = make_keys(config, options.crypto, options.seed);
+  if (!keys) return keys.error();
+  return std::unique_ptr<World>(new World(config, options, std::move(*keys)));
+}
+
+World::World(const ClusterConfig& config, const WorldOptions& options, ClusterKeys keys)
+    : config_(config),
+      costs_(options.costs),
+      keys_(std::move(keys)),
+      domain_{keys_.directory->cluster_id().str(), config_.epoch},
+      random_(options.seed),
+      checker_(keys_.directory, domain_, new_state_machine()),
+      network_(config_, events_, random_.fork(),
+               [this](ServerId from, ServerId to, const Frame& f) { deliver(from, to, f); }),
+      environment_{config_, keys_, domain_, costs_, events_, trace_, checker_, new_state_machine} {
+  for (SiteId site = 0; site < config_.sites.size(); ++site) {
+    clients_.push_back(std::make_unique<SiteClients>(
+        site, environment_, options.workload,
+        [this, site](ServerIndex to, const Frame& frame) { carry_to_server(site, to, frame); }));
+    for (ServerIndex index = 0; index < config_.sites[site].servers.size(); ++index) {
+      const ServerId id{site, index};
+      machines_[id] = std::make_unique<Machine>(
+          id, environment_, options.disk, network_,
+          [this](ServerId from, const replica::ToClient& m) { carry_to_client(from, m); });
+    }
+  }
+  for (const auto& [id, machine] : machines_) start(id);
+  events_.after(kSampleInterval, [this] { sample(); });
+}
+
+void World::start_clients() {
+  for (const auto& clients : clients_) clients->start();
+}
+
+void World::stop_clients() {
+  for (const auto& clients : clients_) clients->stop();
+}
+
+bool World::settle(Duration bound) {
+  const Duration end = events_.now() + bound;
+  while (!settled()) {
+    if (events_.now() >= end) {
+      checker_.violation("liveness: after " + std::to_string(bound.count() / 1'000'000) +
+                         " s without faults clients still wait or servers still differ");
+      return false;
+    }
+    run_for(kSettleStep);
+  }
+  for (const auto& [id, machine] : machines_) {
+    if (!machine->running()) continue;
+    replica::Server& server = machine->server();
+    checker_.server_at(id, server.executed(), server.state_digest());
+  }
+  return true;
+}
+
+bool World::settled() {
+  for (const auto& clients : clients_) {
+    if (!clients->idle()) return false;
+  }
+  return std::all_of(machines_.begin(), machines_.end(), [this](const auto& entry) {
+    return !entry.second->running() || entry.second->server().executed() == checker_.agreed();
+  });
+}
+
+void World::inject(const Fault& fault) {
+  trace_.add(Trace::Event::kFault);
+  if (const auto* network = std::get_if<SetNetwork>(&fault)) network_.set_faults(network->faults);
+  if (const auto* down = std::get_if<Crash>(&fault)) crash(down->server);
+  if (const auto* up = std::get_if<Restart>(&fault)) start(up->server);
+  if (const auto* cut = std::get_if<CutSite>(&fault)) {
+    network_.cut_site(cut->site, cut->cut);
+    if (cut->cut) {
+      cut_sites_.insert(cut->site);
+    } else {
+      cut_sites_.erase(cut->site);
+    }
+  }
+}
+
+void World::schedule(const std::vector<PlannedFault>& plan) {
+  for (const PlannedFault& planned : plan) {
+    events_.after(planned.at, [this, fault = planned.fault] { inject(fault); });
+  }
+}
+
+void World::heal() {
+  inject(SetNetwork{});
+  for (const SiteId site : std::set<SiteId>(cut_sites_)) inject(CutSite{site, false});
+  for (const auto& [id, machine] : machines_) {
+    if (!machine->running()) start(id);
+  }
+}
+
+void World::start(ServerId server) {
+  Machine& started = machine(server);
+  if (started.running()) return;
+  started.start();
+  if (!started.running()) return;
+  connections_[server] = next_connection_++;
+  clients(server.site).connected(server.server);
+}
+
+void World::crash(ServerId server) {
+  if (!machine(server).running()) return;
+  machine(server).crash(random_);
+  connections_.erase(server);
+  clients(server.site).disconnected(server.server);
+}
+
+void World::deliver(ServerId from, ServerId to, const Frame& frame) {
+  trace_.add(Trace::Event::kMessage);
+  trace_.add(static_cast<std::uint64_t>(events_.now().count()));
+  trace_.add((std::uint64_t{from.site} << 48) ^ (std::uint64_t{from.server} << 32) ^
+             (std::uint64_t{to.site} << 16) ^ to.server);
+  trace_.add(*frame);
+  machine(to).receive(from, frame);
+}
+
+void World::carry_to_server(SiteId site, ServerIndex to, const Frame& frame) {
+  const ServerId server{site, to};
+  const auto connection = connections_.find(server);
+  if (connection == connections_.end()) return;
+  events_.after(config_.topology.local.latency, [this, server, frame, id = connection->second] {
+    const auto open = connections_.find(server);
+    if (open == connections_.end() || open->second != id) return;
+    trace_.add(Trace::Event::kClient);
+    trace_.add(*frame);
+    machine(server).receive_from_client(id, keys_.clients[server.site]->public_key(), frame);
+  });
+}
+
+void World::carry_to_client(ServerId from, const replica::ToClient& message) {
+  const auto connection = connections_.find(from);
+  if (connection == connections_.end()) return;
+  const bool meant = message.connection == 0
+                         ? message.client == keys_.clients[from.site]->public_key()
+                         : message.connection == connection->second;
+  if (!meant) return;
+  auto carried = std::make_shared<wire::ClientMessage>(message.message);
+  if (liars_.contains(from)) {
+    if (carried->has_reply()) carried->mutable_reply()->mutable_result()->append("lie");
+    if (carried->has_query_reply()) carried->mutable_query_reply()->set_result("lie");
+  }
+  events_.after(config_.topology.local.latency, [this, from, carried, id = connection->second] {
+    const auto open = connections_.find(from);
+    if (open == connections_.end() || open->second != id) return;
+    clients(from.site).receive(from.server, *carried);
+  });
+}
+
+void World::sample() {
+  for (const auto& [id, machine] : machines_) {
+    if (!machine->running()) continue;
+    max_backlog_ = std::max(max_backlog_, machine->backlog());
+    max_queued_events_ =
+        std::max(max_queued_events_, std::uint64_t{machine->server().status().queued_events()});
+  }
+  events_.after(kSampleInterval, [this] { sample(); });
+}
+
+}  // namespace steward::sim
