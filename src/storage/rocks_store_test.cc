@@ -1,7 +1,10 @@
 #include "storage/rocks_store.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/file.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -102,28 +105,35 @@ TEST_F(RocksStoreTest, ASecondOpenerIsRefused) {
   EXPECT_TRUE(RocksStore::open(path()).ok());
 }
 
-TEST_F(RocksStoreTest, AnotherProcessIsRefusedToo) {
+// The other process holds the directory's lock with bare system calls: no threads after fork().
+TEST_F(RocksStoreTest, AnotherProcessKeepsUsOut) {
+  open();
   int ready[2];
   int leave[2];
   ASSERT_EQ(::pipe(ready), 0);
   ASSERT_EQ(::pipe(leave), 0);
+  const std::string directory = path();
   const pid_t child = ::fork();
   if (child == 0) {
-    auto store = RocksStore::open(path());
-    char byte = store.ok() ? 'y' : 'n';
-    if (::write(ready[1], &byte, 1) != 1 || ::read(leave[0], &byte, 1) != 1) ::_exit(2);
-    ::_exit(0);
+    ::close(leave[1]);
+    const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY);
+    char byte = ::flock(fd, LOCK_EX | LOCK_NB) == 0 ? 'y' : 'n';
+    const bool told = ::write(ready[1], &byte, 1) == 1;
+    const bool left = ::read(leave[0], &byte, 1) == 0;
+    ::_exit(told && left ? 0 : 1);
   }
+  ::close(ready[1]);
   char byte = 0;
   ASSERT_EQ(::read(ready[0], &byte, 1), 1);
   EXPECT_EQ(byte, 'y');
   const auto second = RocksStore::open(path());
   ASSERT_FALSE(second.ok());
   EXPECT_EQ(second.error().code, ErrorCode::kUnavailable);
-  ASSERT_EQ(::write(leave[1], "x", 1), 1);
-  ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+  for (const int fd : {ready[0], leave[0], leave[1]}) ::close(fd);
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
   EXPECT_TRUE(RocksStore::open(path()).ok());
-  for (const int fd : {ready[0], ready[1], leave[0], leave[1]}) ::close(fd);
 }
 
 TEST_F(RocksStoreTest, APathThatCannotBeADirectoryIsAClearError) {
@@ -218,7 +228,23 @@ TEST_F(RocksStoreTest, ATailThatWasCutOffIsForgiven) {
   EXPECT_EQ(all(*open()), (Pairs{{"a", "1"}}));
 }
 
-TEST_F(RocksStoreTest, AFullDiskIsReportedAndEndsWriting) {
+TEST_F(RocksStoreTest, AFullDiskIsCalledFull) {
+  if (::mount("tmpfs", root_.c_str(), "tmpfs", 0, "size=1m") != 0) {
+    GTEST_SKIP() << "mounting a small disk needs root";
+  }
+  auto store = open();
+  Status status;
+  for (int i = 0; i < 1000 && status.ok(); ++i) {
+    status = store->write({{{std::to_string(i), Bytes(4096, 'x')}}, {}}, true);
+  }
+  store.reset();
+  ASSERT_EQ(::umount(root_.c_str()), 0);
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().code, ErrorCode::kIo);
+  EXPECT_NE(status.error().message.find("is full"), std::string::npos) << status.error().message;
+}
+
+TEST_F(RocksStoreTest, AFailedWriteEndsWriting) {
   auto store = open();
   ASSERT_TRUE(store->write({{{"before", "1"}}, {}}, true));
   rlimit old_limit{};
