@@ -50,15 +50,15 @@ void Latency::fill(wire::StatusReply& reply) const {
   const std::lock_guard lock(mutex_);
   const auto add = [&](const std::string& name, std::uint64_t value) {
     wire::Counter* counter = reply.add_counters();
-    counter->set_name("latency." + name);
+    counter->set_name(name);
     counter->set_value(value);
   };
-  add("ordering.count", ordering_.count);
-  add("ordering.us", ordering_.microseconds);
-  add("signing.count", signing_.count);
-  add("signing.us", signing_.microseconds);
-  add("disk.count", disk_.count);
-  add("disk.us", disk_.microseconds);
+  add("local_ordering_count", ordering_.count);
+  add("local_ordering_us", ordering_.microseconds);
+  add("signing_count", signing_.count);
+  add("signing_us", signing_.microseconds);
+  add("disk_write_count", disk_.count);
+  add("disk_write_us", disk_.microseconds);
 }
 
 }  // namespace steward::runtime

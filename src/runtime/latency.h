@@ -20,7 +20,7 @@ class Latency {
   void on_mark(const replica::Mark& mark);
   void on_disk_write(Clock::duration took);
 
-  // "latency.ordering.count", "latency.ordering.us" (the sum), and so on.
+  // For each step NAME the counters NAME_count and NAME_us, the sum of its durations.
   void fill(wire::StatusReply& reply) const;
 
  private:

@@ -1,0 +1,87 @@
+#include "cli/health.h"
+
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "agreement/quorum.h"
+
+namespace steward::cli {
+namespace {
+
+agreement::Quorums local_quorums(const SiteConfig& site) {
+  return {static_cast<std::uint32_t>(site.servers.size()), site.faults,
+          site.protocol == LocalProtocol::kPbft};
+}
+
+std::uint32_t count_live(const Statuses& statuses, SiteId site) {
+  return static_cast<std::uint32_t>(
+      std::count_if(statuses.begin(), statuses.end(),
+                    [&](const auto& entry) { return entry.first.site == site; }));
+}
+
+// Servers that lead: this version cannot replace a leader that is gone.
+bool leader_lives(const ClusterConfig& config, const Statuses& statuses, SiteId site) {
+  View view = 0;
+  for (const auto& [id, status] : statuses) {
+    if (id.site == site) view = std::max(view, status.local_view());
+  }
+  const auto servers = config.sites[site].servers.size();
+  return statuses.contains({site, static_cast<ServerIndex>(view % servers)});
+}
+
+std::string names(const std::vector<std::string>& list) {
+  return fmt::format("{}", fmt::join(list, ", "));
+}
+
+}  // namespace
+
+Health judge(const ClusterConfig& config, const Statuses& statuses) {
+  Health health;
+  std::vector<std::string> spare;
+  std::vector<std::string> tight;
+  std::uint32_t working_sites = 0;
+  for (SiteId site = 0; site < config.sites.size(); ++site) {
+    const SiteConfig& one = config.sites[site];
+    const std::uint32_t live = count_live(statuses, site);
+    const std::uint32_t quorum = local_quorums(one).quorum();
+    const auto servers = static_cast<std::uint32_t>(one.servers.size());
+    if (live < servers) {
+      health.problems.push_back(
+          fmt::format("site {}: {} of {} servers answer", one.name, live, servers));
+    }
+    const bool led = leader_lives(config, statuses, site);
+    if (live < quorum || !led) {
+      health.problems.push_back(fmt::format("site {} cannot order updates: {}", one.name,
+                                            led ? "too few servers" : "its leader is gone"));
+      continue;
+    }
+    ++working_sites;
+    if (live > quorum) {
+      spare.push_back(fmt::format("{} more of {}", live - quorum, one.name));
+    } else {
+      tight.push_back(one.name);
+    }
+  }
+  const agreement::Quorums wide{static_cast<std::uint32_t>(config.sites.size()), config.site_faults,
+                                config.wide == WideProtocol::kPbft};
+  health.healthy = working_sites >= wide.quorum();
+  if (!health.healthy) {
+    health.can_lose =
+        "It cannot order updates now; reads go on where enough servers of a site live.";
+    return health;
+  }
+  const std::uint32_t sites = working_sites - wide.quorum();
+  health.can_lose = fmt::format(
+      "It can still lose {}{}{}; the servers that lead a site, and the leader site, must stay "
+      "(their "
+      "replacement is not in this version).",
+      spare.empty() ? "no server" : "servers: " + names(spare),
+      tight.empty() ? "" : " (none of " + names(tight) + ")",
+      sites == 0 ? ", and no site"
+                 : fmt::format(", and {} whole site{}", sites, sites == 1 ? "" : "s"));
+  return health;
+}
+
+}  // namespace steward::cli

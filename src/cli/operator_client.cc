@@ -1,0 +1,60 @@
+#include "cli/operator_client.h"
+
+#include <boost/asio/io_context.hpp>
+#include <memory>
+
+#include "crypto/key_files.h"
+#include "net/client_channel.h"
+
+namespace steward::cli {
+
+std::vector<ServerId> all_servers(const ClusterConfig& config) {
+  std::vector<ServerId> servers;
+  for (SiteId site = 0; site < config.sites.size(); ++site) {
+    for (ServerIndex i = 0; i < config.sites[site].servers.size(); ++i)
+      servers.push_back({site, i});
+  }
+  return servers;
+}
+
+Result<std::map<ServerId, wire::ClientMessage>> ask_servers(
+    const OperatorOptions& options, const ClusterConfig& config,
+    const std::vector<ServerId>& servers, const wire::ClientMessage& request,
+    const std::function<bool(const wire::ClientMessage&)>& is_answer) {
+  const auto keys = crypto::load_cluster_keys(crypto::cluster_keys_path(options.keys));
+  if (!keys) return keys.error();
+  const auto own =
+      crypto::load_client_key(crypto::client_key_path(options.keys, options.client), *keys);
+  if (!own) return own.error();
+  const crypto::SecretBytes seed = own->signer->copy_secret_seed();
+
+  boost::asio::io_context context;
+  std::map<ServerId, wire::ClientMessage> answers;
+  std::map<ServerId, std::unique_ptr<net::ClientChannel>> channels;
+  const auto frame = std::make_shared<const Bytes>(request.SerializeAsString());
+  for (const ServerId id : servers) {
+    const ServerConfig& address = config.sites[id.site].servers[id.server];
+    net::ClientChannelOptions channel_options;
+    channel_options.host = address.host;
+    channel_options.port = address.port;
+    channel_options.server_key = keys->directory.sites[id.site].servers[id.server];
+    channel_options.seed = Bytes(seed.view());
+    net::ClientChannelCallbacks callbacks;
+    callbacks.on_up = [&, id] { (void)channels.at(id)->send(frame); };
+    callbacks.on_frame = [&, id](const Bytes& bytes) {
+      wire::ClientMessage message;
+      if (!message.ParseFromString(bytes) || !is_answer(message)) return;
+      answers.emplace(id, std::move(message));
+      if (answers.size() == servers.size()) context.stop();
+    };
+    callbacks.on_down = [](const std::string&) {};
+    auto channel = net::ClientChannel::open(context, channel_options, std::move(callbacks));
+    if (!channel) return channel.error();
+    channels[id] = std::move(*channel);
+  }
+  context.run_for(options.timeout);
+  channels.clear();
+  return answers;
+}
+
+}  // namespace steward::cli

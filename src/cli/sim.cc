@@ -1,0 +1,91 @@
+#include <fmt/core.h>
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <memory>
+#include <optional>
+
+#include "cli/commands.h"
+#include "cli/exit_code.h"
+#include "sim/run.h"
+#include "steward/cluster_config.h"
+
+namespace steward::cli {
+namespace {
+
+struct Flags {
+  std::string cluster;
+  std::optional<std::uint64_t> seed;
+  std::string seeds;
+  std::string crypto = "ideal";
+  double duration_s = 20;
+  bool calm = false;
+};
+
+// "A..B"; nullopt when it is not that.
+std::optional<std::pair<std::uint64_t, std::uint64_t>> parse_range(const std::string& text) {
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;
+  char rest = 0;
+  if (std::sscanf(text.c_str(), "%lu..%lu%c", &first, &last, &rest) != 2) return std::nullopt;
+  if (first > last) return std::nullopt;
+  return std::pair{first, last};
+}
+
+sim::RunOptions run_options(const Flags& flags) {
+  sim::RunOptions options;
+  options.world.crypto = flags.crypto == "real" ? sim::Crypto::kReal : sim::Crypto::kIdeal;
+  options.duration = Duration(static_cast<std::int64_t>(flags.duration_s * 1e6));
+  if (flags.calm) options.faults = sim::kNoFaults;
+  return options;
+}
+
+int run(const Flags& flags) {
+  const auto config = load_cluster_config(flags.cluster);
+  if (!config) return report(config.error());
+  sim::RunOptions options = run_options(flags);
+  if (!flags.seeds.empty()) {
+    const auto range = parse_range(flags.seeds);
+    if (!range) return report(bad_input("--seeds takes a range like 1..200"));
+    const auto replay = [&](std::uint64_t seed) {
+      return fmt::format("steward sim --cluster {} --seed {} --crypto {} --duration {}{}",
+                         flags.cluster, seed, flags.crypto, flags.duration_s,
+                         flags.calm ? " --calm" : "");
+    };
+    const bool passed =
+        sim::run_seeds(*config, options, range->first, range->second, replay, std::cout);
+    return passed ? kExitOk : kExitError;
+  }
+  options.world.seed = flags.seed.value_or(1);
+  const auto result = sim::run(*config, options);
+  if (!result) return report(result.error());
+  sim::print(*result, std::cout);
+  return result->passed() ? kExitOk : kExitError;
+}
+
+}  // namespace
+
+void add_sim(CLI::App& app, int& exit_code) {
+  auto flags = std::make_shared<Flags>();
+  CLI::App* verb = app.add_subcommand(
+      "sim",
+      "Run the cluster of a cluster file in the deterministic simulator: the same servers in\n"
+      "virtual time, under load, with faults drawn from the seed, every step checked; then all is\n"
+      "healed and must come to rest. The same seed gives the same run, to the byte.\n"
+      "Exit code 1 when the checker found anything.");
+  add_cluster_option(*verb, flags->cluster);
+  auto* seed = verb->add_option("--seed", flags->seed, "One run, told in detail (default 1)");
+  verb->add_option("--seeds", flags->seeds, "Many runs: A..B; says how to replay those that fail")
+      ->excludes(seed);
+  verb->add_option("--duration", flags->duration_s, "Virtual seconds under load and faults")
+      ->check(CLI::Range(0.1, 86400.0))
+      ->capture_default_str();
+  verb->add_option("--crypto", flags->crypto,
+                   "'ideal': unforgeable by construction, with modelled cost; 'real': slow")
+      ->check(CLI::IsMember({"ideal", "real"}))
+      ->capture_default_str();
+  verb->add_flag("--calm", flags->calm, "No faults");
+  verb->callback([flags, &exit_code] { exit_code = run(*flags); });
+}
+
+}  // namespace steward::cli
