@@ -1,6 +1,7 @@
 #include "net/client_channel.h"
 
 #include <gtest/gtest.h>
+#include <openssl/ssl.h>
 
 #include <boost/asio/io_context.hpp>
 
@@ -194,6 +195,28 @@ TEST(ClientSessions, AClientThatDoesNotReadIsCutOff) {
   EXPECT_TRUE(eventually([&] { return server.clients_closed() == 1; }));  // its loop stands still
   EXPECT_EQ(server.links().stats().refused_connections, 1U);
   EXPECT_EQ(server.links().stats().clients, 0U);
+}
+
+TEST(ClientSessions, AListedClientThatSendsGarbageIsCutOff) {
+  const TestCluster cluster({1});
+  TestServer server(cluster.options(kServer));
+  const auto context =
+      TlsContext::make(TlsRole::kClient, cluster.client_seed, [](BytesView) { return true; });
+  ASSERT_TRUE(context.ok());
+  RawSocket socket;
+  socket.connect(cluster.port(kServer));
+  SSL* session = (*context)->new_session();
+  ASSERT_EQ(SSL_set_fd(session, socket.fd()), 1);
+  ASSERT_EQ(SSL_connect(session), 1);
+  Bytes greeting(4, 'x');
+  ASSERT_EQ(SSL_read(session, greeting.data(), 4), 4);
+  EXPECT_EQ(greeting, Bytes(4, '\0'));
+  const Bytes sent = Bytes("\0\0\0\2ok", 6) + Bytes(100, '\xff');
+  ASSERT_GT(SSL_write(session, sent.data(), static_cast<int>(sent.size())), 0);
+  EXPECT_TRUE(eventually([&] { return server.clients_closed() == 1; }));
+  EXPECT_EQ(server.client_frames(), std::vector<Bytes>{"ok"});
+  EXPECT_TRUE(eventually([&] { return socket.is_closed(); }));
+  SSL_free(session);
 }
 
 TEST(ClientSessions, TheLayerAboveMayCloseAClient) {

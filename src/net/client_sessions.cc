@@ -1,5 +1,7 @@
 #include "net/client_sessions.h"
 
+#include "common/log.h"
+
 namespace steward::net {
 
 class ClientSessions::Session final : private Connection::Owner {
@@ -22,7 +24,10 @@ class ClientSessions::Session final : private Connection::Owner {
     parent_.callbacks_.on_client_frame(id_, connection.peer_key(), std::move(frame));
   }
   void on_written(Connection&, std::size_t) override {}
-  void on_closed(Connection&, const std::string&) override { parent_.end(id_); }  // destroys this
+  void on_closed(Connection& connection, const std::string& reason) override {
+    log::info("the client at {} is gone: {}", connection.remote(), reason);
+    parent_.end(id_);  // destroys this
+  }
 
   ClientSessions& parent_;
   const ClientConnectionId id_;

@@ -53,6 +53,7 @@ class RawSocket {
     ASSERT_EQ(::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL),
               static_cast<ssize_t>(bytes.size()));
   }
+  int fd() const { return fd_; }
   // True once the other side has closed, whatever it sent before.
   bool is_closed() {
     char buffer[4096];
