@@ -164,7 +164,8 @@ void ClusterBackend::Impl::complete(client::Completion completion) {
 
 std::vector<std::pair<std::string, std::string>> ClusterBackend::Impl::facts() const {
   std::uint64_t connected = 0;
-  for (const auto& [server, channel] : channels_) connected += static_cast<std::uint64_t>(channel->connected());
+  for (const auto& [server, channel] : channels_)
+    connected += static_cast<std::uint64_t>(channel->connected());
   std::uint64_t lies = 0;
   for (const std::uint64_t of_server : client_.lies()) lies += of_server;
   return {{"steward_cluster", options_.config.name},
