@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "wire/limits.h"
+
 namespace steward::site {
 namespace {
 
@@ -38,15 +40,14 @@ std::uint64_t ack_number(const wire::SiteData& data) {
   return 0;
 }
 
-// One batch being filled.
+// One batch being filled. It is full or it is not, for small events and large ones alike: were only
+// the large refused, they could wait for ever.
 class EventQueue::Drawer {
  public:
-  explicit Drawer(const Limits& limits) : limits_(limits) {}
+  explicit Drawer(const Limits& limits)
+      : max_items_(limits.batch_items), full_bytes_(std::min(limits.batch_bytes, kFullBytes)) {}
 
-  bool fits(std::size_t bytes) const {
-    return items.empty() ||
-           (items.size() < limits_.batch_items && bytes_ + bytes <= limits_.batch_bytes);
-  }
+  bool full() const { return items.size() >= max_items_ || bytes_ >= full_bytes_; }
   void add(const wire::LmEvent& event) {
     items.push_back(event.SerializeAsString());
     bytes_ += items.back().size();
@@ -55,7 +56,13 @@ class EventQueue::Drawer {
   std::vector<Bytes> items;
 
  private:
-  const Limits& limits_;
+  // So that the largest event still fits into a batch that is not full.
+  static constexpr std::size_t kFullBytes =
+      limits::kMaxBatchBytes - limits::kMaxSiteDataBytes - (64 << 10);
+  static_assert(limits::kMaxUpdateBytes <= limits::kMaxSiteDataBytes);
+
+  const std::size_t max_items_;
+  const std::size_t full_bytes_;
   std::size_t bytes_ = 0;
 };
 
@@ -74,6 +81,8 @@ bool EventQueue::add_update(const UpdateKey& key, Bytes signed_update) {
 }
 
 bool EventQueue::add_site_data(std::shared_ptr<const wire::SiteData> data) {
+  const std::size_t size = data->ByteSizeLong();
+  if (size > limits::kMaxSiteDataBytes) return false;
   LinkQueue& link = links_[data->site()];
   const auto [first, last] = link_range(*data);
   if (first == 0) {
@@ -84,7 +93,6 @@ bool EventQueue::add_site_data(std::shared_ptr<const wire::SiteData> data) {
     return true;
   }
   if (last < link.next || link.waiting.contains(first)) return false;
-  const std::size_t size = data->ByteSizeLong();
   const bool full =
       link.waiting.size() >= limits_.link_entries || bytes_ + size > limits_.total_bytes;
   // A full queue still takes the message that everything behind it waits for.
@@ -122,21 +130,33 @@ std::size_t EventQueue::size() const {
 std::vector<Bytes> EventQueue::take() {
   Drawer drawer(limits_);
   draw_timeouts(drawer);
+  if (std::exchange(clients_first_, !clients_first_)) draw_clients(drawer);
   for (bool any = true; any;) {
-    any = false;
-    for (const auto& it : round_robin(links_, last_link_)) {
-      if (!draw_link(it->second, drawer)) continue;
-      last_link_ = it->first;
-      any = true;
-    }
-    for (const auto& it : round_robin(clients_, last_client_)) {
-      if (!draw_client(it->second, drawer)) continue;
-      last_client_ = it->first;
-      any = true;
-    }
+    any = draw_links(drawer);
+    any = draw_clients(drawer) || any;
   }
   std::erase_if(clients_, [](const auto& entry) { return entry.second.waiting.empty(); });
   return std::move(drawer.items);
+}
+
+bool EventQueue::draw_links(Drawer& drawer) {
+  bool any = false;
+  for (const auto& it : round_robin(links_, last_link_)) {
+    if (!draw_link(it->second, drawer)) continue;
+    last_link_ = it->first;
+    any = true;
+  }
+  return any;
+}
+
+bool EventQueue::draw_clients(Drawer& drawer) {
+  bool any = false;
+  for (const auto& it : round_robin(clients_, last_client_)) {
+    if (!draw_client(it->second, drawer)) continue;
+    last_client_ = it->first;
+    any = true;
+  }
+  return any;
 }
 
 void EventQueue::draw_timeouts(Drawer& drawer) {
@@ -153,13 +173,13 @@ bool EventQueue::draw_link(LinkQueue& link, Drawer& drawer) {
   while (!link.waiting.empty() && link_range(*link.waiting.begin()->second).second < link.next) {
     drop_site_data(link, link.waiting.begin());
   }
+  if (drawer.full()) return false;
   std::shared_ptr<const wire::SiteData> data;
   if (!link.waiting.empty() && link.waiting.begin()->first <= link.next) {
     data = link.waiting.begin()->second;
-    if (!drawer.fits(data->ByteSizeLong())) return false;
     link.next = link_range(*data).second + 1;
     drop_site_data(link, link.waiting.begin());
-  } else if (link.ack_only && drawer.fits(link.ack_only->ByteSizeLong())) {
+  } else if (link.ack_only) {
     data = std::exchange(link.ack_only, nullptr);
   }
   if (!data) return false;
@@ -172,7 +192,7 @@ bool EventQueue::draw_link(LinkQueue& link, Drawer& drawer) {
 }
 
 bool EventQueue::draw_client(ClientQueue& client, Drawer& drawer) {
-  if (client.waiting.empty() || !drawer.fits(client.waiting.front().second.size())) return false;
+  if (client.waiting.empty() || drawer.full()) return false;
   wire::LmEvent event;
   Bytes& update = client.waiting.front().second;
   client.bytes -= update.size();

@@ -1,6 +1,7 @@
 // Events that wait to be ordered by the site: one queue per incoming link, one per client, one for
-// timers, served round robin so that none can starve another (PROTOCOLS 2.4, SPEC 2.4). Every
-// server keeps them; the local leader draws batches from them. Bounded per queue and in total:
+// timers, served round robin so that none can starve another (PROTOCOLS 2.4, SPEC 2.4): one entry
+// of each in turn, whatever its size, and links and clients begin a batch alternately. Every server
+// keeps the queues; the local leader draws batches from them. Bounded per queue and in total:
 // what does not fit is dropped and comes again by retransmission.
 //
 // Not thread-safe. No order depends on hashing or addresses.
@@ -23,8 +24,8 @@ class EventQueue {
  public:
   struct Limits {
     std::size_t batch_items = 1024;
-    std::size_t batch_bytes = 256 << 10;
-    std::size_t client_bytes = 4 << 20;  // waiting updates of one client
+    std::size_t batch_bytes = 256 << 10;  // a batch that has reached this is full
+    std::size_t client_bytes = 4 << 20;   // waiting updates of one client
     std::size_t total_bytes = 64 << 20;
     std::size_t link_entries = 512;  // waiting SiteData of one link
   };
@@ -65,6 +66,8 @@ class EventQueue {
 
   class Drawer;
   void draw_timeouts(Drawer& drawer);
+  bool draw_links(Drawer& drawer);
+  bool draw_clients(Drawer& drawer);
   bool draw_link(LinkQueue& link, Drawer& drawer);
   bool draw_client(ClientQueue& client, Drawer& drawer);
   void drop_site_data(
@@ -80,6 +83,7 @@ class EventQueue {
   std::size_t bytes_ = 0;
   Bytes last_client_;  // served last, for the round robin
   SiteId last_link_ = 0;
+  bool clients_first_ = false;
 };
 
 // First and last link sequence in a SiteData; {0, 0} when it holds only acknowledgements.
