@@ -32,7 +32,11 @@ void ThresholdSign::want(BatchNumber batch, SigningActions& actions) {
 void ThresholdSign::on_share(ServerIndex from, const wire::Share& share, SigningActions& actions) {
   const BatchNumber batch = share.batch();
   if (from >= options_.servers || from == options_.self) return;
-  if (batch < released_below_ || batch > started_ + kEarlyBatches) return;
+  if (!batches_.contains(batch)) {
+    // Executed here without outputs, or released: nothing will ever ask for it.
+    if (batch <= started_ || batch < released_below_) return;
+    if (batch > started_ + kEarlyBatches) return;
+  }
   Entry& entry = batches_[batch];
   if (!entry.statement) {
     entry.early.emplace(from, share);
@@ -49,6 +53,8 @@ void ThresholdSign::accept_share(Entry& entry, ServerIndex from, const wire::Sha
     guilty_.insert(from);
     return;
   }
+  // A share must not change while its proof is being checked.
+  if (entry.refuted.contains(from) || entry.checking.contains(from)) return;
   auto [it, fresh] = entry.shares.try_emplace(from, PeerShare{share.share(), share.proof(), false});
   if (fresh || share.proof().empty() || it->second.proven) return;
   // A share is determined by key and statement: two different ones cannot both be right.
@@ -56,18 +62,25 @@ void ThresholdSign::accept_share(Entry& entry, ServerIndex from, const wire::Sha
   it->second = PeerShare{share.share(), share.proof(), false};
 }
 
+bool ThresholdSign::distrusted(ServerIndex server) const {
+  return guilty_.contains(server) || suspects_.contains(server);
+}
+
 void ThresholdSign::advance(BatchNumber batch, Entry& entry, SigningActions& actions) {
-  if (!entry.wanted || !entry.statement || !entry.signature.empty() || entry.combining) return;
-  if (entry.need_proofs) check_proofs(batch, entry, actions);
+  if (!entry.wanted || !entry.statement) return;
+  check_proofs(batch, entry, actions);  // even when signed: it is how a suspect clears itself
+  if (!entry.signature.empty() || entry.combining) return;
   std::vector<crypto::SignatureShare> usable;
+  std::vector<ServerIndex> unproven;
   for (const auto& [from, share] : entry.shares) {
-    const bool own = from == options_.self;
-    const bool trusted = !entry.need_proofs && !guilty_.contains(from);
-    if (own || share.proven || trusted) usable.push_back({from, share.share});
+    if (!share.proven && (entry.need_proofs || distrusted(from))) continue;
+    if (!share.proven) unproven.push_back(from);
+    usable.push_back({from, share.share});
     if (usable.size() == options_.threshold) break;
   }
   if (usable.size() < options_.threshold) return;
   entry.combining = true;
+  entry.combined = std::move(unproven);
   actions.jobs.push_back(CombineJob{batch, entry.statement->bytes, std::move(usable)});
 }
 
@@ -75,9 +88,10 @@ void ThresholdSign::check_proofs(BatchNumber batch, Entry& entry, SigningActions
   if (!entry.checking.empty()) return;
   CheckSharesJob job{batch, entry.statement->bytes, {}};
   for (const auto& [from, share] : entry.shares) {
-    if (from == options_.self || share.proven || share.proof.empty()) continue;
+    if (share.proven || share.proof.empty()) continue;
+    if (!entry.need_proofs && !distrusted(from)) continue;
     job.shares.push_back({{from, share.share}, share.proof});
-    entry.checking.push_back(from);
+    entry.checking.insert(from);
   }
   if (job.shares.empty()) return;
   actions.jobs.push_back(std::move(job));
@@ -96,11 +110,13 @@ void ThresholdSign::on_request(ServerIndex from, const wire::ShareRequest& reque
     actions.answers.emplace_back(from, own_share(request.batch(), entry));
     return;
   }
-  for (const auto& [waiting, with_proof] : entry.proof_requests) {
+  bool being_proven = false;
+  for (const auto& [waiting, with_proof] : entry.waiting) {
     if (waiting == from && with_proof == request.with_proof()) return;
+    being_proven = being_proven || with_proof;
   }
-  entry.proof_requests.emplace_back(from, request.with_proof());
-  if (request.with_proof()) {
+  entry.waiting.emplace_back(from, request.with_proof());
+  if (request.with_proof() && !being_proven) {
     actions.jobs.push_back(ShareJob{request.batch(), entry.statement->bytes, true});
   }
 }
@@ -121,7 +137,7 @@ void ThresholdSign::on_share_made(const ShareMade& made, SigningActions& actions
   if (!made.proof.empty()) own.proof = made.proof;
   own.proven = true;
   if (first && options_.threshold > 1) actions.broadcasts.push_back(own_share(made.batch, entry));
-  std::erase_if(entry.proof_requests, [&](const auto& waiting) {
+  std::erase_if(entry.waiting, [&](const auto& waiting) {
     if (waiting.second && own.proof.empty()) return false;
     actions.answers.emplace_back(waiting.first, own_share(made.batch, entry));
     return true;
@@ -141,6 +157,7 @@ void ThresholdSign::on_combined(const Combined& combined, SigningActions& action
   }
   // Somebody's share is wrong. From here on only proven ones count for this batch.
   entry.need_proofs = true;
+  suspects_.insert(entry.combined.begin(), entry.combined.end());
   wire::ShareRequest request;
   request.set_batch(combined.batch);
   request.set_with_proof(true);
@@ -152,16 +169,18 @@ void ThresholdSign::on_checked(const SharesChecked& checked, SigningActions& act
   const auto it = batches_.find(checked.batch);
   if (it == batches_.end()) return;
   Entry& entry = it->second;
-  for (const ServerIndex server : std::exchange(entry.checking, {})) {
-    if (const auto share = entry.shares.find(server); share != entry.shares.end()) {
-      share->second.proven = true;
-    }
-  }
   for (const ServerIndex server : checked.guilty) {
     guilty_.insert(server);
+    entry.refuted.insert(server);
     entry.shares.erase(server);
+    entry.checking.erase(server);
   }
-  advance(checked.batch, entry, actions);
+  for (const ServerIndex server : std::exchange(entry.checking, {})) {
+    entry.shares.at(server).proven = true;
+    suspects_.erase(server);
+  }
+  // Whoever is trusted again is so for all batches.
+  for (auto& [batch, waiting] : batches_) advance(batch, waiting, actions);
 }
 
 bool ThresholdSign::needs_retry() const {
@@ -176,7 +195,7 @@ void ThresholdSign::retry(SigningActions& actions) {
     if (!entry.wanted || !entry.signature.empty() || entry.combining) continue;
     wire::ShareRequest request;
     request.set_batch(batch);
-    request.set_with_proof(entry.need_proofs);
+    request.set_with_proof(entry.need_proofs || !suspects_.empty() || !guilty_.empty());
     actions.requests.push_back(std::move(request));
     advance(batch, entry, actions);
   }

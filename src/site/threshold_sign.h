@@ -9,7 +9,9 @@
 // link) combines `threshold` shares at once, unproven, and verifies the outcome: optimistic.
 // When that fails, it asks for proofs, checks them, and combines proven shares only. A server
 // whose proof does not hold, or whose proven share differs from the one it sent before, is guilty
-// and its unproven shares are not used again.
+// and its unproven shares are not used again. Those whose unproven shares stood in the failed
+// combination are suspects until they prove a share: one that never proves is not named, but costs
+// one failed combination and not one for each batch.
 // Why it ends: `threshold` correct servers answer with provable shares.
 //
 // Not thread-safe. Jobs run elsewhere and come back as results.
@@ -90,12 +92,14 @@ class ThresholdSign {
     bool wanted = false;
     bool combining = false;
     bool need_proofs = false;
-    std::vector<ServerIndex> checking;  // their proofs are with a job
-    std::vector<std::pair<ServerIndex, bool>>
-        proof_requests;  // who waits for our share, with proof?
+    std::vector<ServerIndex> combined;  // unproven shares in the combination under way
+    std::set<ServerIndex> checking;     // their proofs are with a job
+    std::set<ServerIndex> refuted;      // their proofs did not hold; checked once a batch
+    std::vector<std::pair<ServerIndex, bool>> waiting;  // for our share; with proof?
   };
 
   void accept_share(Entry& entry, ServerIndex from, const wire::Share& share);
+  bool distrusted(ServerIndex server) const;
   void advance(BatchNumber batch, Entry& entry, SigningActions& actions);
   void check_proofs(BatchNumber batch, Entry& entry, SigningActions& actions);
   void on_share_made(const ShareMade& made, SigningActions& actions);
@@ -108,6 +112,7 @@ class ThresholdSign {
   BatchNumber released_below_ = 0;
   BatchNumber started_ = 0;  // highest batch started
   std::set<ServerIndex> guilty_;
+  std::set<ServerIndex> suspects_;
 };
 
 }  // namespace steward::site
