@@ -19,6 +19,7 @@ struct Flags {
   std::string seeds;
   std::string crypto = "ideal";
   double duration_s = 20;
+  std::uint32_t users = 4;
   bool calm = false;
 };
 
@@ -36,6 +37,7 @@ sim::RunOptions run_options(const Flags& flags) {
   sim::RunOptions options;
   options.world.crypto = flags.crypto == "real" ? sim::Crypto::kReal : sim::Crypto::kIdeal;
   options.duration = Duration(static_cast<std::int64_t>(flags.duration_s * 1e6));
+  options.world.workload.users = flags.users;
   if (flags.calm) options.faults = sim::kNoFaults;
   return options;
 }
@@ -48,9 +50,10 @@ int run(const Flags& flags) {
     const auto range = parse_range(flags.seeds);
     if (!range) return report(bad_input("--seeds takes a range like 1..200"));
     const auto replay = [&](std::uint64_t seed) {
-      return fmt::format("steward sim --cluster {} --seed {} --crypto {} --duration {}{}",
-                         flags.cluster, seed, flags.crypto, flags.duration_s,
-                         flags.calm ? " --calm" : "");
+      return fmt::format(
+          "steward sim --cluster {} --seed {} --crypto {} --duration {} --users {}{}",
+          flags.cluster, seed, flags.crypto, flags.duration_s, flags.users,
+          flags.calm ? " --calm" : "");
     };
     const bool passed =
         sim::run_seeds(*config, options, range->first, range->second, replay, std::cout);
@@ -79,6 +82,9 @@ void add_sim(CLI::App& app, int& exit_code) {
       ->excludes(seed);
   verb->add_option("--duration", flags->duration_s, "Virtual seconds under load and faults")
       ->check(CLI::Range(0.1, 86400.0))
+      ->capture_default_str();
+  verb->add_option("--users", flags->users, "Clients of each site, each with one request under way")
+      ->check(CLI::Range(1, 10000))
       ->capture_default_str();
   verb->add_option("--crypto", flags->crypto,
                    "'ideal': unforgeable by construction, with modelled cost; 'real': slow")
