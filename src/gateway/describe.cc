@@ -181,17 +181,21 @@ void run_command_list(Shared& /*shared*/, Session& /*session*/, const kv::Comman
   }
 }
 
+// Libraries insist on every field of Redis 7.0; what is not counted here is 0.
 std::string describe_session(const Session& session) {
   const std::string multi =
       session.in_transaction ? std::to_string(session.queued.size()) : std::string("-1");
   return "id=" + std::to_string(session.id) + " addr=" + session.address +
-         " laddr=" + session.local_address + " name=" + session.name +
+         " laddr=" + session.local_address + " fd=-1 name=" + session.name +
          " age=" + std::to_string(seconds_since(session.connected)) +
          " idle=" + std::to_string(seconds_since(session.active)) +
-         " flags=" + (session.in_transaction ? "x" : "N") + " db=0 multi=" + multi +
-         " cmd=" + session.last_command + " user=default lib-name=" + session.library_name +
-         " lib-ver=" + session.library_version +
-         " resp=" + std::to_string(static_cast<int>(session.protocol));
+         " flags=" + (session.in_transaction ? "x" : "N") +
+         " db=0 sub=0 psub=0 ssub=0 multi=" + multi +
+         " qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0"
+         " events=r cmd=" +
+         session.last_command +
+         " user=default redir=-1 resp=" + std::to_string(static_cast<int>(session.protocol)) +
+         " lib-name=" + session.library_name + " lib-ver=" + session.library_version;
 }
 
 InfoText describe_gateway(const Shared& shared, const kv::Command& command) {
