@@ -11,13 +11,13 @@
 
 namespace steward::sim {
 
-// Measured on the machine that the design page speaks of.
+// Measured on one core of the machine that the project was developed on.
 struct Costs {
   Duration sign{45};  // Ed25519
   Duration verify{120};
-  Duration threshold_share{4000};  // RSA-2048 after Shoup
-  Duration threshold_proof{8000};  // made or checked
-  Duration combine{600};
+  Duration threshold_share{2500};  // Shoup's RSA of 2048 bits; grows with the cube of the size
+  Duration threshold_proof{6000};  // made or checked
+  Duration combine{450};
   Duration verify_site{30};
   Duration message{5};  // parsing, dispatch
   Duration hash_per_kib{1};

@@ -82,6 +82,12 @@ void Disk::crash(Random& random) {
   syncing_ = false;
 }
 
+std::size_t Disk::bytes() const {
+  std::size_t bytes = 0;
+  for (const auto& [key, value] : durable_) bytes += key.size() + value.size();
+  return bytes;
+}
+
 void Disk::apply(const storage::WriteBatch& batch) {
   for (const auto& [first, last] : batch.erase_ranges) {
     durable_.erase(durable_.lower_bound(first), durable_.lower_bound(last));

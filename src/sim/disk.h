@@ -32,6 +32,8 @@ class Disk final : public storage::Store {
 
   std::size_t unsynced_writes() const { return queue_.size(); }
 
+  std::size_t bytes() const;  // what a restart would find
+
   Status write(const storage::WriteBatch& batch, bool sync) override;
   Result<std::vector<std::pair<Bytes, Bytes>>> scan(BytesView prefix) const override;
 

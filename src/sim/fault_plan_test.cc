@@ -12,7 +12,7 @@ namespace {
 TEST(FaultPlan, NeverMoreThanTheClusterTolerates) {
   std::size_t crashes = 0;
   std::size_t cuts = 0;
-  const ClusterConfig config = testing::cluster(3, 7);  // f = 2 in each site, F = 1
+  const ClusterConfig config = test_cluster(3, 7);  // f = 2 in each site, F = 1
   for (std::uint64_t seed = 0; seed < 200; ++seed) {
     std::map<SiteId, std::set<ServerIndex>> down;
     std::set<SiteId> cut;
@@ -42,7 +42,7 @@ TEST(FaultPlan, NeverMoreThanTheClusterTolerates) {
 
 TEST(FaultPlan, OnlyTheKindsAskedFor) {
   for (std::uint64_t seed = 0; seed < 50; ++seed) {
-    const auto plan = make_fault_plan(testing::cluster(3, 4), kNoFaults, 60s, Random(seed));
+    const auto plan = make_fault_plan(test_cluster(3, 4), kNoFaults, 60s, Random(seed));
     ASSERT_EQ(plan.size(), 1U);
     const auto& network = std::get<SetNetwork>(plan[0].fault).faults;
     EXPECT_EQ(network.loss_ppm + network.duplicate_ppm + network.spike_ppm, 0U);

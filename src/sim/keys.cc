@@ -34,14 +34,15 @@ std::uint32_t threshold_of(const SiteConfig& site) {
 
 class IdealMaker final : public Maker {
  public:
-  explicit IdealMaker(std::uint64_t seed) : authority_(seed) {}
+  IdealMaker(std::uint64_t seed, std::uint32_t rsa_bits)
+      : authority_(seed), threshold_bytes_(rsa_bits / 8) {}
 
   std::shared_ptr<const crypto::Signer> signer(const std::string& name) override {
     return authority_.signer(name);
   }
   Result<SiteKey> site(const std::string& name, const SiteConfig& config) override {
     const bool threshold = config.protocol == LocalProtocol::kPbft;
-    const std::size_t bytes = threshold ? 256 : crypto::kEd25519SignatureBytes;
+    const std::size_t bytes = threshold ? threshold_bytes_ : crypto::kEd25519SignatureBytes;
     auto made = authority_.site(name, threshold_of(config), server_count(config), bytes);
     return SiteKey{std::move(made.key), std::move(made.servers)};
   }
@@ -51,6 +52,7 @@ class IdealMaker final : public Maker {
 
  private:
   crypto::IdealAuthority authority_;
+  std::size_t threshold_bytes_;
 };
 
 class RealMaker final : public Maker {
@@ -106,7 +108,7 @@ class RealMaker final : public Maker {
 Result<ClusterKeys> make_keys(const ClusterConfig& config, Crypto crypto, std::uint64_t seed) {
   std::unique_ptr<Maker> maker;
   if (crypto == Crypto::kIdeal) {
-    maker = std::make_unique<IdealMaker>(seed);
+    maker = std::make_unique<IdealMaker>(seed, config.crypto.rsa_bits);
   } else {
     maker = std::make_unique<RealMaker>(seed);
   }

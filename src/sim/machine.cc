@@ -6,8 +6,9 @@
 namespace steward::sim {
 namespace {
 
-constexpr Sequence kDigestInterval = 64;  // sequences between compared state digests
-constexpr std::size_t kMaxMarks = 4096;   // begun and not ended
+constexpr Sequence kDigestInterval = 64;          // sequences between compared state digests
+constexpr std::uint64_t kInvariantInterval = 16;  // steps between checks, which walk all slots
+constexpr std::size_t kMaxMarks = 4096;           // begun and not ended
 
 Duration hashing(const Costs& costs, std::size_t bytes) {
   return costs.hash_per_kib * static_cast<std::int64_t>(bytes / 1024);
@@ -92,7 +93,7 @@ void Machine::step(Slot input) {
   const auto output = std::make_shared<replica::Output>();
   const auto work = [this, input, output] {
     *output = server_->step(std::move(**input));
-    server_->check_invariants();
+    if (++steps_ % kInvariantInterval == 0) server_->check_invariants();
     observe(*output);
     return cost_of(*output);
   };
@@ -213,13 +214,16 @@ Duration Machine::cost_of(const site::SigningJob& job) const {
   if (env_.config.sites[self_.site].protocol != LocalProtocol::kPbft) {
     return std::holds_alternative<site::ShareJob>(job) ? costs.sign : costs.verify;
   }
+  const auto scaled = [bits = std::int64_t{env_.config.crypto.rsa_bits}](Duration at_2048_bits) {
+    return at_2048_bits * (bits * bits * bits) / (2048LL * 2048 * 2048);
+  };
   if (const auto* share = std::get_if<site::ShareJob>(&job)) {
-    return costs.threshold_share + (share->with_proof ? costs.threshold_proof : Duration(0));
+    return scaled(costs.threshold_share + (share->with_proof ? costs.threshold_proof : 0us));
   }
   if (const auto* check = std::get_if<site::CheckSharesJob>(&job)) {
-    return costs.threshold_proof * static_cast<std::int64_t>(check->shares.size());
+    return scaled(costs.threshold_proof) * static_cast<std::int64_t>(check->shares.size());
   }
-  return costs.combine + costs.verify_site;
+  return scaled(costs.combine) + costs.verify_site;
 }
 
 }  // namespace steward::sim

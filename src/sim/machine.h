@@ -55,6 +55,7 @@ class Machine {
   // Frames that the verifier refused, by reason.
   const std::map<std::string, std::uint64_t>& refused() const { return refused_; }
   std::size_t backlog() const { return cpu_.queued() + disk_.unsynced_writes(); }
+  std::size_t disk_bytes() const { return disk_.bytes(); }
   const Span& ordering() const { return ordering_; }
   const Span& signing() const { return signing_; }
 
@@ -81,6 +82,7 @@ class Machine {
   Disk disk_;
   std::unique_ptr<replica::Server> server_;
   std::map<replica::TimerId, EventQueue::EventId> timers_;
+  std::uint64_t steps_ = 0;
   Sequence digested_ = 0;  // sequence whose state digest was last compared
   std::map<std::string, std::uint64_t> refused_;
   std::map<std::pair<replica::Mark::Kind, std::uint64_t>, Duration> started_;

@@ -25,7 +25,7 @@ TEST(RunSeeds, ClosesWithTheCounts) {
   options.duration = 1s;
   std::ostringstream out;
   EXPECT_TRUE(run_seeds(
-      testing::cluster(3, 1, LocalProtocol::kSingle), options, 1, 2,
+      test_cluster(3, 1, LocalProtocol::kSingle), options, 1, 2,
       [](std::uint64_t) { return std::string(); }, out));
   EXPECT_EQ(out.str(), "2 passed, 0 failed\n");
 }
@@ -36,7 +36,7 @@ TEST(RunSeeds, TellsHowToReplayWhatFailed) {
   options.settle = Duration(0);  // nothing comes to rest in no time
   std::ostringstream out;
   EXPECT_FALSE(run_seeds(
-      testing::cluster(3, 1, LocalProtocol::kSingle), options, 7, 7,
+      test_cluster(3, 1, LocalProtocol::kSingle), options, 7, 7,
       [](std::uint64_t seed) { return "again " + std::to_string(seed); }, out));
   EXPECT_NE(out.str().find("seed 7 failed: liveness"), std::string::npos);
   EXPECT_NE(out.str().find("replay: again 7"), std::string::npos);

@@ -8,7 +8,7 @@ namespace steward::sim {
 namespace {
 
 TEST(World, AClusterAnswersAndItsServersAgree) {
-  auto world = *World::make(testing::cluster(3, 4), WorldOptions{});
+  auto world = *World::make(test_cluster(3, 4), WorldOptions{});
   world->start_clients();
   world->run_for(3s);
   world->stop_clients();

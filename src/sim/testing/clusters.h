@@ -5,16 +5,17 @@
 
 #include "steward/cluster_config.h"
 
-namespace steward::sim::testing {
+namespace steward::sim {
 
-inline ClusterConfig cluster(std::size_t sites, std::size_t servers,
-                             LocalProtocol local = LocalProtocol::kPbft,
-                             WideProtocol wide = WideProtocol::kPaxos) {
+inline ClusterConfig test_cluster(std::size_t sites, std::size_t servers,
+                                  LocalProtocol local = LocalProtocol::kPbft,
+                                  WideProtocol wide = WideProtocol::kPaxos) {
   ClusterConfig config;
   config.name = "simulated";
   config.wide = wide;
   config.site_faults =
       static_cast<std::uint32_t>((sites - 1) / (wide == WideProtocol::kPbft ? 3 : 2));
+  config.crypto.rsa_bits = 2048;
   config.topology.wide = {50ms, 10'000'000, 0};
   for (std::size_t site = 0; site < sites; ++site) {
     SiteConfig& each = config.sites.emplace_back();
@@ -27,4 +28,4 @@ inline ClusterConfig cluster(std::size_t sites, std::size_t servers,
   return config;
 }
 
-}  // namespace steward::sim::testing
+}  // namespace steward::sim
