@@ -93,10 +93,12 @@ bool EventQueue::add_site_data(std::shared_ptr<const wire::SiteData> data) {
     return true;
   }
   if (last < link.next || link.waiting.contains(first)) return false;
-  const bool full =
-      link.waiting.size() >= limits_.link_entries || bytes_ + size > limits_.total_bytes;
-  // A full queue still takes the message that everything behind it waits for.
-  if (full && first > link.next) return false;
+  const bool full = link.waiting.size() >= limits_.link_entries ||
+                    link.bytes + size > limits_.link_bytes || bytes_ + size > limits_.total_bytes;
+  // A full queue still takes the message that everything behind it waits for, once.
+  const bool awaited = first <= link.next && !has_next(link);
+  if (full && !awaited) return false;
+  link.bytes += size;
   bytes_ += size;
   link.waiting.emplace(first, std::move(data));
   return true;
@@ -115,9 +117,13 @@ bool EventQueue::empty() const {
   }
   for (const auto& [site, link] : links_) {
     if (link.ack_only) return false;
-    if (!link.waiting.empty() && link.waiting.begin()->first <= link.next) return false;
+    if (has_next(link)) return false;
   }
   return true;
+}
+
+bool EventQueue::has_next(const LinkQueue& link) {
+  return !link.waiting.empty() && link.waiting.begin()->first <= link.next;
 }
 
 std::size_t EventQueue::size() const {
@@ -175,7 +181,7 @@ bool EventQueue::draw_link(LinkQueue& link, Drawer& drawer) {
   }
   if (drawer.full()) return false;
   std::shared_ptr<const wire::SiteData> data;
-  if (!link.waiting.empty() && link.waiting.begin()->first <= link.next) {
+  if (has_next(link)) {
     data = link.waiting.begin()->second;
     link.next = link_range(*data).second + 1;
     drop_site_data(link, link.waiting.begin());
@@ -206,7 +212,9 @@ bool EventQueue::draw_client(ClientQueue& client, Drawer& drawer) {
 void EventQueue::drop_site_data(
     LinkQueue& link,
     std::map<std::uint64_t, std::shared_ptr<const wire::SiteData>>::iterator entry) {
-  bytes_ -= entry->second->ByteSizeLong();
+  const std::size_t size = entry->second->ByteSizeLong();
+  link.bytes -= size;
+  bytes_ -= size;
   link.waiting.erase(entry);
 }
 
@@ -235,6 +243,18 @@ void EventQueue::forget_site_data(SiteId site, std::uint64_t next_in, std::uint6
   if (link.ack_only && link.newest_ack <= link.drawn_ack) link.ack_only = nullptr;
   while (!link.waiting.empty() && link_range(*link.waiting.begin()->second).second < link.next) {
     drop_site_data(link, link.waiting.begin());
+  }
+}
+
+void EventQueue::forget_drawn() {
+  drawn_timeouts_.clear();
+  known_updates_.clear();
+  for (const auto& [name, client] : clients_) {
+    for (const auto& [key, update] : client.waiting) known_updates_.insert(key);
+  }
+  for (auto& [site, link] : links_) {
+    link.next = 1;
+    link.drawn_ack = 0;
   }
 }
 

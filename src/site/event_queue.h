@@ -1,8 +1,9 @@
 // Events that wait to be ordered by the site: one queue per incoming link, one per client, one for
 // timers, served round robin so that none can starve another (PROTOCOLS 2.4, SPEC 2.4): one entry
 // of each in turn, whatever its size, and links and clients begin a batch alternately. Every server
-// keeps the queues; the local leader draws batches from them. Bounded per queue and in total:
-// what does not fit is dropped and comes again by retransmission.
+// keeps the queues; the local leader draws batches from them. Bounded per queue and in total, the
+// total being large enough for all links: a site that lies and fills its queue takes no room from
+// others. What does not fit is dropped and comes again by retransmission.
 //
 // Not thread-safe. No order depends on hashing or addresses.
 #pragma once
@@ -27,7 +28,8 @@ class EventQueue {
     std::size_t batch_bytes = 256 << 10;  // a batch that has reached this is full
     std::size_t client_bytes = 4 << 20;   // waiting updates of one client
     std::size_t total_bytes = 64 << 20;
-    std::size_t link_entries = 512;  // waiting SiteData of one link
+    std::size_t link_bytes = 16 << 20;  // waiting SiteData of one link
+    std::size_t link_entries = 512;
   };
 
   explicit EventQueue(Limits limits) : limits_(limits) {}
@@ -51,6 +53,11 @@ class EventQueue {
   // Everything from `site` below link sequence `next_in`, and acks up to `ack_number`.
   void forget_site_data(SiteId site, std::uint64_t next_in, std::uint64_t ack_number);
 
+  // After a snapshot: what was drawn may have been executed within it or may be lost, and nobody
+  // will say which. It may come and be drawn again; the caller then tells for each link with
+  // forget_site_data how far it has come.
+  void forget_drawn();
+
  private:
   struct ClientQueue {
     std::deque<std::pair<UpdateKey, Bytes>> waiting;
@@ -58,6 +65,7 @@ class EventQueue {
   };
   struct LinkQueue {
     std::map<std::uint64_t, std::shared_ptr<const wire::SiteData>> waiting;  // by first sequence
+    std::size_t bytes = 0;                                                   // of those
     std::shared_ptr<const wire::SiteData> ack_only;                          // the newest
     std::uint64_t next = 1;        // first link sequence not yet drawn
     std::uint64_t drawn_ack = 0;   // highest ack number drawn
@@ -70,6 +78,8 @@ class EventQueue {
   bool draw_clients(Drawer& drawer);
   bool draw_link(LinkQueue& link, Drawer& drawer);
   bool draw_client(ClientQueue& client, Drawer& drawer);
+  // Is what comes next in the order of this link here?
+  static bool has_next(const LinkQueue& link);
   void drop_site_data(
       LinkQueue& link,
       std::map<std::uint64_t, std::shared_ptr<const wire::SiteData>>::iterator entry);

@@ -11,11 +11,19 @@ namespace {
 
 // Timers of a logical machine: class in the upper half, a number in the lower.
 constexpr LmTimerId kWideTimer = 1ULL << 32;
+constexpr std::uint32_t kMaxWideTimer = 15;
 constexpr LmTimerId kAckTimer = 2ULL << 32;
 constexpr LmTimerId kLinkTimer = 3ULL << 32;
 
 // Updates waiting to be proposed; beyond it new ones are dropped, and clients try again.
 constexpr std::size_t kMaxPending = 65536;
+
+// Whatever a wide batch becomes part of has to fit into one event of the sites that receive it.
+constexpr std::size_t kMaxWideBatchBytes = limits::kMaxSiteDataBytes / 2;
+static_assert(limits::kMaxUpdateBytes <= kMaxWideBatchBytes);
+
+// Answers to one other site in one batch of events: what a flood of its statuses can ask for.
+constexpr std::uint32_t kMaxAnswers = 64;
 
 // Page keys of a snapshot.
 constexpr PageKey kMachinePage = 0;
@@ -26,11 +34,15 @@ constexpr PageKey kLinkPages = 1 << 19;  // + site * blink::kPagesPerLink
 
 PageKey link_base(SiteId site) { return kLinkPages + site * blink::kPagesPerLink; }
 
+agreement::Quorums wide_quorums(const ClusterConfig& config) {
+  return {static_cast<std::uint32_t>(config.sites.size()), config.site_faults,
+          config.wide == WideProtocol::kPbft};
+}
+
 agreement::Options wide_options(const ClusterConfig& config, SiteId self) {
   agreement::Options options;
   options.self = self;
-  options.quorums = {static_cast<std::uint32_t>(config.sites.size()), config.site_faults,
-                     config.wide == WideProtocol::kPbft};
+  options.quorums = wide_quorums(config);
   options.window = config.ordering.wide_window;
   options.checkpoint_interval = config.ordering.wide_checkpoint_interval;
   options.status_interval = Duration(0);  // BLink delivers
@@ -130,7 +142,12 @@ void LogicalMachine::on_message(SiteId from, const wire::SiteData& data, const w
     if (!batch) return reject("wide message: bad batch");
     message->batch = std::move(*batch);
   }
-  if (config_.wide == WideProtocol::kPbft) message->header = leaf_header(data, leaf);
+  if (config_.wide == WideProtocol::kPbft) {
+    message->header = leaf_header(data, leaf);
+    // The sender of a certificate is one of its voters, and the message itself is the proof of
+    // that vote. It cannot be shown on: an empty proof, as for this site's own vote.
+    if (message->body.has_committed()) message->body.mutable_committed()->add_proofs(Bytes());
+  }
   step_wide(agreement::Received{{std::move(message), wire::Voucher{}}}, out);
 }
 
@@ -160,7 +177,7 @@ void LogicalMachine::on_timeout(const wire::LmTimeout& timeout, LmOutputs& out) 
   const LmTimerId kind = timeout.timer() >> 32 << 32;
   const auto number = static_cast<std::uint32_t>(timeout.timer());
   if (kind == kWideTimer) step_wide(agreement::TimerFired{number}, out);
-  if (kind == kAckTimer && ack_changed_) add_acknowledgement();
+  if (kind == kAckTimer) ack_due_ = true;
   if (kind == kLinkTimer) {
     blink::Link& link = links_.at(number);
     link.replace_virtual_link();
@@ -176,9 +193,11 @@ void LogicalMachine::propose_pending(LmOutputs& out) {
   while (!pending_.empty() && wide_->can_propose()) {
     std::vector<Bytes> items;
     std::size_t bytes = 0;
+    const std::size_t max_bytes =
+        std::min<std::size_t>(config_.ordering.max_batch_bytes, kMaxWideBatchBytes);
     while (!pending_.empty() && items.size() < config_.ordering.max_batch_items) {
       bytes += pending_.front().size();
-      if (!items.empty() && bytes > config_.ordering.max_batch_bytes) break;
+      if (!items.empty() && bytes > max_bytes) break;
       items.push_back(std::move(pending_.front()));
       pending_.pop_front();
     }
@@ -197,6 +216,7 @@ void LogicalMachine::step_wide(agreement::Event event, LmOutputs& out) {
     events.pop_front();
     for (agreement::Send& send : actions.sends) send_wide(std::move(send), events);
     for (const agreement::TimerChange& change : actions.timers) {
+      STEWARD_CHECK(change.timer <= kMaxWideTimer);
       if (change.after) {
         arm(kWideTimer | change.timer, *change.after, out);
       } else {
@@ -208,7 +228,28 @@ void LogicalMachine::step_wide(agreement::Event event, LmOutputs& out) {
   }
 }
 
+// Leaves in a certificate what others can check: votes of distinct other sites with their proofs.
+// The sender's own vote is proven by its sending. False when that is no quorum.
+bool LogicalMachine::make_transferable(wire::AgreementMessage& body) const {
+  if (config_.wide != WideProtocol::kPbft) return true;
+  google::protobuf::RepeatedPtrField<Bytes>* proofs = nullptr;
+  if (body.has_committed()) proofs = body.mutable_committed()->mutable_proofs();
+  if (body.has_stable_checkpoint()) proofs = body.mutable_stable_checkpoint()->mutable_proofs();
+  if (proofs == nullptr) return true;
+  std::set<SiteId> voters{self_};
+  google::protobuf::RepeatedPtrField<Bytes> others;
+  for (Bytes& proof : *proofs) {
+    wire::SiteData vote;
+    const bool known = !proof.empty() && vote.ParseFromString(proof);
+    if (known && voters.insert(vote.site()).second) *others.Add() = std::move(proof);
+  }
+  proofs->Swap(&others);
+  return voters.size() >= wide_quorums(config_).quorum();
+}
+
 void LogicalMachine::send_wide(agreement::Send send, std::deque<agreement::Event>& loopback) {
+  if (!make_transferable(send.body)) return reject("wide certificate: not provable to others");
+  if (send.to && ++answers_[*send.to] > kMaxAnswers) return reject("wide answer: too many");
   const Bytes body = send.body.SerializeAsString();
   for (const auto& [site, link] : links_) {
     if (send.to && *send.to != site) continue;
@@ -259,9 +300,10 @@ void LogicalMachine::prune_link(SiteId site, blink::Link& link) {
 
 void LogicalMachine::finish_batch(Sequence local, LmOutputs& out) {
   for (auto& [site, link] : links_) prune_link(site, link);
-  if (!outputs_.empty() && ack_changed_ && outputs_.back().type != wire::LEAF_ACK) {
-    add_acknowledgement();
-  }
+  // Last, so that it speaks of everything received in this batch.
+  if (ack_changed_ && (ack_due_ || !outputs_.empty())) add_acknowledgement();
+  ack_due_ = false;
+  answers_.clear();
   if (!outputs_.empty()) sign_outputs(local, out);
   for (auto& [site, link] : links_) monitor_link(site, link, out);
 }
@@ -322,6 +364,13 @@ void LogicalMachine::sign_outputs(Sequence local, LmOutputs& out) {
 }
 
 // --- timers
+
+bool LogicalMachine::has_timer(LmTimerId timer) const {
+  const auto number = static_cast<std::uint32_t>(timer);
+  const LmTimerId kind = timer - number;
+  if (kind == kLinkTimer) return links_.contains(number);
+  return timer == kAckTimer || (kind == kWideTimer && number <= kMaxWideTimer);
+}
 
 bool LogicalMachine::armed(LmTimerId timer, std::uint64_t generation) const {
   const auto it = timers_.find(timer);

@@ -74,6 +74,8 @@ class LogicalMachine {
   const agreement::Core& wide_core() const { return *wide_; }
   SiteId leader_site() const { return static_cast<SiteId>(wide().leader); }
   bool armed(LmTimerId timer, std::uint64_t generation) const;
+  // Can there be such a timer, armed or not?
+  bool has_timer(LmTimerId timer) const;
   bool knows(const UpdateKey& key) const { return known_.contains(key); }
   std::size_t pending_updates() const { return pending_.size(); }
   const std::map<std::string, std::uint64_t>& rejections() const { return rejections_; }
@@ -112,6 +114,7 @@ class LogicalMachine {
 
   void propose_pending(LmOutputs& out);
   void step_wide(agreement::Event event, LmOutputs& out);
+  bool make_transferable(wire::AgreementMessage& body) const;
   void send_wide(agreement::Send send, std::deque<agreement::Event>& loopback);
   void commit_wide(const agreement::Commit& commit, std::deque<agreement::Event>& loopback);
 
@@ -142,7 +145,9 @@ class LogicalMachine {
   Sequence executed_ = 0;
   PageKey wide_pages_ = 0;  // end of the wide core's pages in the last snapshot
 
-  std::vector<Output> outputs_;  // of the batch being executed
+  std::vector<Output> outputs_;              // of the batch being executed
+  std::map<SiteId, std::uint32_t> answers_;  // messages to one site alone, in that batch
+  bool ack_due_ = false;                     // its timer ran out in the batch being executed
   std::map<std::string, std::uint64_t> rejections_;
 };
 

@@ -26,7 +26,9 @@ void ThresholdSign::start(BatchNumber batch, Statement statement, SigningActions
 void ThresholdSign::want(BatchNumber batch, SigningActions& actions) {
   const auto it = batches_.find(batch);
   if (it == batches_.end()) return;
-  if (!std::exchange(it->second.wanted, true)) advance(batch, it->second, actions);
+  if (std::exchange(it->second.wanted, true)) return;
+  awaited_.insert(batch);
+  advance(batch, it->second, actions);
 }
 
 void ThresholdSign::on_share(ServerIndex from, const wire::Share& share, SigningActions& actions) {
@@ -152,6 +154,7 @@ void ThresholdSign::on_combined(const Combined& combined, SigningActions& action
   entry.combining = false;
   if (!combined.signature.empty()) {
     entry.signature = combined.signature;
+    awaited_.erase(combined.batch);
     actions.signed_batches.push_back(combined.batch);
     return;
   }
@@ -183,16 +186,10 @@ void ThresholdSign::on_checked(const SharesChecked& checked, SigningActions& act
   for (auto& [batch, waiting] : batches_) advance(batch, waiting, actions);
 }
 
-bool ThresholdSign::needs_retry() const {
-  for (const auto& [batch, entry] : batches_) {
-    if (entry.wanted && entry.signature.empty()) return true;
-  }
-  return false;
-}
-
 void ThresholdSign::retry(SigningActions& actions) {
-  for (auto& [batch, entry] : batches_) {
-    if (!entry.wanted || !entry.signature.empty() || entry.combining) continue;
+  for (const BatchNumber batch : awaited_) {
+    Entry& entry = batches_.at(batch);
+    if (entry.combining) continue;
     wire::ShareRequest request;
     request.set_batch(batch);
     request.set_with_proof(entry.need_proofs || !suspects_.empty() || !guilty_.empty());
@@ -203,9 +200,14 @@ void ThresholdSign::retry(SigningActions& actions) {
 
 void ThresholdSign::release_below(BatchNumber first_needed, BatchNumber keep) {
   released_below_ = std::max(released_below_, first_needed);
-  std::erase_if(batches_, [&](const auto& entry) {
-    return entry.first < released_below_ && entry.first != keep;
-  });
+  for (auto it = batches_.begin(); it != batches_.end() && it->first < released_below_;) {
+    if (it->first == keep) {
+      ++it;
+      continue;
+    }
+    awaited_.erase(it->first);
+    it = batches_.erase(it);
+  }
 }
 
 const Bytes* ThresholdSign::signature(BatchNumber batch) const {

@@ -66,7 +66,7 @@ class ThresholdSign {
 
   // Asks again for the shares of wanted batches. Called by timer while needs_retry().
   void retry(SigningActions& actions);
-  bool needs_retry() const;
+  bool needs_retry() const { return !awaited_.empty(); }
 
   // Batches that no unacknowledged output belongs to are forgotten: all below `first_needed` but
   // `keep`, that of the latest acknowledgement.
@@ -109,6 +109,7 @@ class ThresholdSign {
 
   const Options options_;
   std::map<BatchNumber, Entry> batches_;
+  std::set<BatchNumber> awaited_;  // wanted and not signed yet
   BatchNumber released_below_ = 0;
   BatchNumber started_ = 0;  // highest batch started
   std::set<ServerIndex> guilty_;
