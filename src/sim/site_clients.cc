@@ -1,6 +1,6 @@
 #include "sim/site_clients.h"
 
-#include "agreement/quorum.h"
+#include "common/quorum.h"
 #include "service/kv/kv.pb.h"
 
 namespace steward::sim {
@@ -11,8 +11,8 @@ constexpr Duration kPauseAfterFailure{100'000};
 
 client::Options client_options(SiteId site, const Environment& env, const Workload& workload) {
   const SiteConfig& config = env.config.sites[site];
-  const agreement::Quorums quorums{static_cast<std::uint32_t>(config.servers.size()), config.faults,
-                                   config.protocol == LocalProtocol::kPbft};
+  const Quorums quorums{static_cast<std::uint32_t>(config.servers.size()), config.faults,
+                        config.protocol == LocalProtocol::kPbft};
   client::Options options;
   options.client = env.keys.clients[site]->public_key();
   options.servers = quorums.peers;
