@@ -5,6 +5,7 @@
 #include <set>
 
 #include "crypto/merkle.h"
+#include "site/blink/link.h"
 #include "wire/limits.h"
 
 namespace steward::replica {
@@ -27,6 +28,71 @@ const Bytes& batch_digest_in(const wire::AgreementMessage& body) {
   if (body.has_pre_prepare()) return body.pre_prepare().digest();
   if (body.has_proposal()) return body.proposal().digest();
   return body.committed().digest();
+}
+
+template <class Vote>
+void copy_vote(const Vote& from, Vote& to) {
+  to.set_view(from.view());
+  to.set_sequence(from.sequence());
+  to.set_digest(from.digest());
+}
+
+// The one encoding of a vote. Certificates compare bodies byte by byte, so a vote in another
+// encoding, though well signed, would spoil every certificate that it became part of.
+bool is_canonical(const wire::AgreementMessage& body, BytesView encoded) {
+  wire::AgreementMessage plain;
+  if (body.has_pre_prepare()) {
+    copy_vote(body.pre_prepare(), *plain.mutable_pre_prepare());
+  } else if (body.has_prepare()) {
+    copy_vote(body.prepare(), *plain.mutable_prepare());
+  } else if (body.has_commit()) {
+    copy_vote(body.commit(), *plain.mutable_commit());
+  } else if (body.has_checkpoint()) {
+    plain.mutable_checkpoint()->set_sequence(body.checkpoint().sequence());
+    plain.mutable_checkpoint()->set_digest(body.checkpoint().digest());
+  } else {
+    return true;
+  }
+  return plain.SerializeAsString() == encoded;
+}
+
+using Proofs = google::protobuf::RepeatedPtrField<Bytes>;
+
+Bytes timer_body(std::uint64_t timer, std::uint64_t generation) {
+  wire::TimerExpired expired;
+  expired.set_timer(timer);
+  expired.set_generation(generation);
+  return expired.SerializeAsString();
+}
+
+wire::SignedHeader header_of(const wire::Envelope& envelope) {
+  wire::SignedHeader header;
+  header.set_site(envelope.site());
+  header.set_server(envelope.server());
+  header.set_body(envelope.body());
+  header.set_signature(envelope.signature());
+  return header;
+}
+
+// A certificate and the vote that each of its proofs has to be; no proofs for other messages.
+struct Certificate {
+  const Proofs* proofs = nullptr;
+  Bytes vote;
+};
+Certificate certificate_in(const wire::AgreementMessage& body) {
+  wire::AgreementMessage vote;
+  const Proofs* proofs = nullptr;
+  if (body.has_committed()) {
+    vote.mutable_commit()->set_view(body.committed().view());
+    vote.mutable_commit()->set_sequence(body.committed().sequence());
+    vote.mutable_commit()->set_digest(body.committed().digest());
+    proofs = &body.committed().proofs();
+  } else if (body.has_stable_checkpoint()) {
+    vote.mutable_checkpoint()->set_sequence(body.stable_checkpoint().sequence());
+    vote.mutable_checkpoint()->set_digest(body.stable_checkpoint().digest());
+    proofs = &body.stable_checkpoint().proofs();
+  }
+  return {proofs, vote.SerializeAsString()};
 }
 
 // Messages that stand as evidence carry their sender's signature where peers may lie.
@@ -104,13 +170,12 @@ Result<Inbound> Verifier::decode(ServerId from, const wire::Envelope& envelope, 
 
   if (kind == wire::KIND_AGREEMENT) return decode_agreement(from, envelope, trusted, work);
   if (kind == wire::KIND_TIMER_EXPIRED) {
-    wire::SignedHeader header;
-    header.set_site(envelope.site());
-    header.set_server(envelope.server());
-    header.set_body(envelope.body());
-    header.set_signature(envelope.signature());
+    const wire::SignedHeader header = header_of(envelope);
     auto expired = parse<wire::TimerExpired>(envelope.body(), "timer proof");
     if (!expired) return expired.error();
+    if (timer_body(expired->timer(), expired->generation()) != envelope.body()) {
+      return bad_input("a timer proof in an unusual encoding");
+    }
     const Status status = trusted ? Status() : check_header(header, kind, work);
     if (!status) return status.error();
     return Inbound(
@@ -145,7 +210,14 @@ Result<Inbound> Verifier::decode(ServerId from, const wire::Envelope& envelope, 
     if (!message) return message.error();
     return Inbound(std::move(*message));
   };
-  if (kind == wire::KIND_SHARE) return plain(wire::Share(), "share");
+  if (kind == wire::KIND_SHARE) {
+    auto share = parse<wire::Share>(envelope.body(), "share");
+    if (!share) return share.error();
+    if (std::max(share->share().size(), share->proof().size()) > limits::kMaxShareBytes) {
+      return Error{ErrorCode::kTooLarge, "share too large"};
+    }
+    return Inbound(std::move(*share));
+  }
   if (kind == wire::KIND_SHARE_REQUEST) return plain(wire::ShareRequest(), "share request");
   if (kind == wire::KIND_MANIFEST_REQUEST) return plain(wire::ManifestRequest(), "request");
   if (kind == wire::KIND_MANIFEST) return plain(wire::Manifest(), "manifest");
@@ -161,11 +233,8 @@ Result<Inbound> Verifier::decode_agreement(ServerId from, const wire::Envelope& 
   auto message = std::make_shared<agreement::Message>();
   message->from = from.server;
   if (local_signs_ && is_evidence(*body)) {
-    wire::SignedHeader header;
-    header.set_site(envelope.site());
-    header.set_server(envelope.server());
-    header.set_body(envelope.body());
-    header.set_signature(envelope.signature());
+    if (!is_canonical(*body, envelope.body())) return bad_input("a vote in an unusual encoding");
+    const wire::SignedHeader header = header_of(envelope);
     const Status status = trusted ? Status() : check_header(header, wire::KIND_AGREEMENT, work);
     if (!status) return status.error();
     message->header = header.SerializeAsString();
@@ -194,36 +263,23 @@ Result<Inbound> Verifier::decode_agreement(ServerId from, const wire::Envelope& 
 }
 
 Status Verifier::check_certificate(const wire::AgreementMessage& body, Work& work) const {
-  wire::AgreementMessage expected;
-  const google::protobuf::RepeatedPtrField<Bytes>* proofs = nullptr;
-  if (body.has_committed()) {
-    wire::Commit* commit = expected.mutable_commit();
-    commit->set_view(body.committed().view());
-    commit->set_sequence(body.committed().sequence());
-    commit->set_digest(body.committed().digest());
-    proofs = &body.committed().proofs();
-  } else if (body.has_stable_checkpoint()) {
-    wire::Checkpoint* checkpoint = expected.mutable_checkpoint();
-    checkpoint->set_sequence(body.stable_checkpoint().sequence());
-    checkpoint->set_digest(body.stable_checkpoint().digest());
-    proofs = &body.stable_checkpoint().proofs();
-  }
-  if (proofs == nullptr || !local_signs_) return {};
-  if (static_cast<std::size_t>(proofs->size()) > limits::kMaxProofs) {
+  if (!local_signs_) return {};
+  const Certificate certificate = certificate_in(body);
+  if (certificate.proofs == nullptr) return {};
+  if (static_cast<std::size_t>(certificate.proofs->size()) > limits::kMaxProofs) {
     return Error{ErrorCode::kTooLarge, "too many proofs"};
   }
-  const Bytes body_bytes = expected.SerializeAsString();
   std::set<ServerIndex> signers;
-  for (const Bytes& proof : *proofs) {
+  for (const Bytes& proof : *certificate.proofs) {
     auto header = parse<wire::SignedHeader>(proof, "proof");
     if (!header) return header.error();
-    if (header->body() != body_bytes) return bad_input("a proof of something else");
+    if (header->body() != certificate.vote) return bad_input("a proof of something else");
     const Status status = check_header(*header, wire::KIND_AGREEMENT, work);
     if (!status) return status.error();
     signers.insert(header->server());
   }
   const SiteConfig& site = config_.sites[self_.site];
-  const agreement::Quorums quorums{static_cast<std::uint32_t>(site.servers.size()), site.faults,
+  const Quorums quorums{static_cast<std::uint32_t>(site.servers.size()), site.faults,
                                    true};
   if (signers.size() < quorums.quorum()) return bad_input("too few proofs for a certificate");
   return {};
@@ -264,10 +320,7 @@ Status Verifier::check_timeout(const wire::LmTimeout& timeout, Work& work) const
   if (static_cast<std::size_t>(timeout.proofs_size()) > limits::kMaxProofs) {
     return Error{ErrorCode::kTooLarge, "too many proofs"};
   }
-  wire::TimerExpired expected;
-  expected.set_timer(timeout.timer());
-  expected.set_generation(timeout.generation());
-  const Bytes body = expected.SerializeAsString();
+  const Bytes body = timer_body(timeout.timer(), timeout.generation());
   std::set<ServerIndex> signers;
   for (const Bytes& proof : timeout.proofs()) {
     auto header = parse<wire::SignedHeader>(proof, "timer proof");
@@ -278,7 +331,7 @@ Status Verifier::check_timeout(const wire::LmTimeout& timeout, Work& work) const
     signers.insert(header->server());
   }
   const SiteConfig& site = config_.sites[self_.site];
-  const agreement::Quorums quorums{static_cast<std::uint32_t>(site.servers.size()), site.faults,
+  const Quorums quorums{static_cast<std::uint32_t>(site.servers.size()), site.faults,
                                    local_signs_};
   if (signers.size() < quorums.one_correct()) return bad_input("too few timer proofs");
   return {};
@@ -291,24 +344,64 @@ Status Verifier::check_site_data(const wire::SiteData& data, Work& work) const {
   const bool sized = data.leaf_count() > 0 && data.leaf_count() <= limits::kMaxLeavesPerBatch &&
                      data.leaves_size() > 0 &&
                      static_cast<std::uint32_t>(data.leaves_size()) <= data.leaf_count();
-  const auto root = crypto::Digest::from(data.root());
-  if (!sized || !root) return bad_input("site data of impossible shape");
-  for (const wire::Leaf& leaf : data.leaves()) {
-    const Bytes statement = wire::leaf_statement(domain_, data.site(), leaf);
-    std::vector<crypto::Digest> path;
-    for (const Bytes& step : leaf.path()) {
-      const auto digest = crypto::Digest::from(step);
-      if (!digest || path.size() == limits::kMaxLeafPath) return bad_input("a malformed path");
-      path.push_back(*digest);
-    }
-    const auto implied = crypto::merkle_root_from_path(crypto::merkle_leaf(statement), leaf.index(),
-                                                       data.leaf_count(), path);
-    if (implied != root) return bad_input("a leaf that is not in its tree");
-    if (leaf.type() == wire::LEAF_MESSAGE) {
-      const Status status = check_wide_message(leaf, work);
-      if (!status) return status;
-    }
+  if (!sized) return bad_input("site data of impossible shape");
+  if (data.ByteSizeLong() > limits::kMaxSiteDataBytes) {
+    return Error{ErrorCode::kTooLarge, "site data too large"};
   }
+  // Whoever passes site data on can take leaves away. What is left must be without a gap, or the
+  // queue of the receiver would count as come what is not there.
+  std::uint64_t last = 0;
+  bool acknowledged = false;
+  for (const wire::Leaf& leaf : data.leaves()) {
+    if (leaf.type() == wire::LEAF_ACK) {
+      if (std::exchange(acknowledged, true)) return bad_input("two acknowledgements at once");
+    } else {
+      if (last != 0 && leaf.link_sequence() != last + 1) return bad_input("a gap in site data");
+      if (last != 0 && leaf.type() == wire::LEAF_SKIP) return bad_input("a skip out of place");
+      last = leaf.link_sequence();
+    }
+    const Status status = check_leaf(data, leaf, work);
+    if (!status) return status;
+  }
+  return check_site_signature(data, work);
+}
+
+Status Verifier::check_leaf(const wire::SiteData& data, const wire::Leaf& leaf, Work& work) const {
+  const bool message = leaf.type() == wire::LEAF_MESSAGE;
+  const bool acknowledgement = leaf.type() == wire::LEAF_ACK;
+  if (!message && !acknowledgement && leaf.type() != wire::LEAF_SKIP) {
+    return bad_input("a leaf of an unknown type");
+  }
+  if (leaf.destination() != (acknowledgement ? site::blink::kEverySite : self_.site)) {
+    return bad_input("a leaf for another site");
+  }
+  // Between them there is always a next one.
+  if (!acknowledgement && (leaf.link_sequence() == 0 || leaf.link_sequence() == ~0ULL)) {
+    return bad_input("an impossible link sequence");
+  }
+  if (!message && !leaf.attachment().empty()) return bad_input("an attachment without use");
+  const Status status = check_path(data, leaf);
+  if (!status) return status;
+  return message ? check_wide_message(data.site(), leaf, work) : Status();
+}
+
+Status Verifier::check_path(const wire::SiteData& data, const wire::Leaf& leaf) const {
+  std::vector<crypto::Digest> path;
+  for (const Bytes& step : leaf.path()) {
+    const auto digest = crypto::Digest::from(step);
+    if (!digest || path.size() == limits::kMaxLeafPath) return bad_input("a malformed path");
+    path.push_back(*digest);
+  }
+  const Bytes statement = wire::leaf_statement(domain_, data.site(), leaf);
+  const auto root = crypto::merkle_root_from_path(crypto::merkle_leaf(statement), leaf.index(),
+                                                  data.leaf_count(), path);
+  if (!root || root->view() != data.root()) return bad_input("a leaf that is not in its tree");
+  return {};
+}
+
+Status Verifier::check_site_signature(const wire::SiteData& data, Work& work) const {
+  const auto root = crypto::Digest::from(data.root());
+  if (!root) return bad_input("a malformed root");
   const Bytes statement =
       wire::site_statement(domain_, data.site(), data.batch(), data.leaf_count(), *root);
   const crypto::Digest digest = crypto::sha256_parts({statement, data.signature()});
@@ -321,9 +414,53 @@ Status Verifier::check_site_data(const wire::SiteData& data, Work& work) const {
   return {};
 }
 
-Status Verifier::check_wide_message(const wire::Leaf& leaf, Work& work) const {
+// A quorum of sites stands behind it: those with proofs, and the sender, for which its signature on
+// the certificate speaks. (If the sender lies, the others are still all but F - 1 honest.) Wide
+// Paxos proves nothing, since its sites do not lie.
+Status Verifier::check_wide_certificate(SiteId sender, const wire::AgreementMessage& body,
+                                        Work& work) const {
+  if (config_.wide != WideProtocol::kPbft) return {};
+  const Certificate certificate = certificate_in(body);
+  if (certificate.proofs == nullptr) return {};
+  if (static_cast<std::size_t>(certificate.proofs->size()) > limits::kMaxSites) {
+    return Error{ErrorCode::kTooLarge, "too many proofs"};
+  }
+  std::set<SiteId> voters{sender};
+  for (const Bytes& proof : *certificate.proofs) {
+    auto voter = check_wide_vote(proof, certificate.vote, work);
+    if (!voter) return voter.error();
+    voters.insert(*voter);
+  }
+  const Quorums quorums{static_cast<std::uint32_t>(config_.sites.size()),
+                                   config_.site_faults, true};
+  if (voters.size() < quorums.quorum()) return bad_input("too few sites for a certificate");
+  return {};
+}
+
+// The site whose vote this is.
+Result<SiteId> Verifier::check_wide_vote(BytesView proof, BytesView expected, Work& work) const {
+  auto data = parse<wire::SiteData>(proof, "proof");
+  if (!data) return data.error();
+  const bool known = data->site() < keys_->sites.size();
+  if (!known || data->leaves_size() != 1) return bad_input("a proof of impossible shape");
+  const wire::Leaf& leaf = data->leaves(0);
+  if (leaf.type() != wire::LEAF_MESSAGE || leaf.body() != expected || !leaf.attachment().empty()) {
+    return bad_input("a proof of something else");
+  }
+  Status status = check_path(*data, leaf);
+  if (status) status = check_site_signature(*data, work);
+  if (!status) return status.error();
+  return data->site();
+}
+
+Status Verifier::check_wide_message(SiteId sender, const wire::Leaf& leaf, Work& work) const {
   auto body = parse<wire::AgreementMessage>(leaf.body(), "wide message");
   if (!body) return body.error();
+  if (config_.wide == WideProtocol::kPbft && !is_canonical(*body, leaf.body())) {
+    return bad_input("a vote in an unusual encoding");
+  }
+  const Status status = check_wide_certificate(sender, *body, work);
+  if (!status) return status;
   if (!carries_batch(*body)) {
     return leaf.attachment().empty() ? Status() : Status(bad_input("an attachment without use"));
   }
@@ -363,6 +500,7 @@ Result<CheckedUpdate> Verifier::check_update(BytesView encoded, Work& work) cons
 
 Result<wire::Verified<ClientInbound>> Verifier::from_client(BytesView client, BytesView frame,
                                                             Work& work) const {
+  if (frame.size() > limits::kMaxFrameBytes) return Error{ErrorCode::kTooLarge, "frame too large"};
   work.bytes += frame.size();
   auto message = parse<wire::ClientMessage>(frame, "client message");
   if (!message) return message.error();

@@ -46,10 +46,16 @@ class Verifier {
   Result<Inbound> decode_agreement(ServerId from, const wire::Envelope& envelope, bool trusted,
                                    Work& work) const;
   Status check_certificate(const wire::AgreementMessage& body, Work& work) const;
+  Status check_wide_certificate(SiteId sender, const wire::AgreementMessage& body,
+                                Work& work) const;
+  Result<SiteId> check_wide_vote(BytesView proof, BytesView expected, Work& work) const;
   Status check_event(BytesView item, Work& work) const;
   Status check_timeout(const wire::LmTimeout& timeout, Work& work) const;
   Status check_site_data(const wire::SiteData& data, Work& work) const;
-  Status check_wide_message(const wire::Leaf& leaf, Work& work) const;
+  Status check_leaf(const wire::SiteData& data, const wire::Leaf& leaf, Work& work) const;
+  Status check_path(const wire::SiteData& data, const wire::Leaf& leaf) const;
+  Status check_site_signature(const wire::SiteData& data, Work& work) const;
+  Status check_wide_message(SiteId sender, const wire::Leaf& leaf, Work& work) const;
   Status check_header(const wire::SignedHeader& header, wire::Kind kind, Work& work) const;
   Result<CheckedUpdate> check_update(BytesView encoded, Work& work) const;
 
