@@ -77,11 +77,11 @@ Status OrderedLog::load(std::span<const Record> records) {
   if (!is_checkpoint(stable()) || (!slots_.empty() && slots_.rbegin()->first > high())) {
     return corrupt("they do not fit checkpoint_interval; was it changed?");
   }
+  committed_ = covered_ = stable();
+  forget();
   for (const auto& [n, slot] : slots_) {
     if (slot.prepared && !slot.proposal) return corrupt("a certificate has no proposal");
   }
-  committed_ = covered_ = stable();
-  forget();
   if (!taken_.empty() && taken_.rbegin()->first > high()) {
     return corrupt("an own checkpoint lies beyond the window");
   }

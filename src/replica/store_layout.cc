@@ -30,7 +30,11 @@ void put_record(const agreement::Record& record, storage::WriteBatch& batch) {
 }
 
 void truncate_records(Sequence last, storage::WriteBatch& batch) {
-  batch.erase_ranges.emplace_back(record_key(1, 0), record_key(last + 1, 0));
+  const Bytes first = record_key(1, 0);
+  const Bytes end = record_key(last + 1, 0);
+  // A batch erases its ranges before it puts, so what was put into it before this has to go too.
+  std::erase_if(batch.puts, [&](const auto& put) { return first <= put.first && put.first < end; });
+  batch.erase_ranges.emplace_back(first, end);
 }
 
 void put_marker(Sequence sequence, const crypto::Digest& digest, storage::WriteBatch& batch) {

@@ -19,7 +19,7 @@ Bytes page_key(PageKey key);
 Bytes snapshot_key();
 
 void put_record(const agreement::Record& record, storage::WriteBatch& batch);
-// Erases the records of all sequences from 1 to `last`.
+// Erases the records of all sequences from 1 to `last`, those put into `batch` before included.
 void truncate_records(Sequence last, storage::WriteBatch& batch);
 void put_marker(Sequence sequence, const crypto::Digest& digest, storage::WriteBatch& batch);
 
