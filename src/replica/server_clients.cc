@@ -163,13 +163,15 @@ void Server::Impl::on(ServerId from, const wire::Pages& in) {
 }
 
 void Server::Impl::apply(StateFetch::Requests requests) {
+  const bool asked = !requests.manifests.empty() || !requests.pages.empty();
   for (const auto& [to, request] : requests.manifests) {
     send({in_site(to)}, wire::KIND_MANIFEST_REQUEST, request);
   }
   for (const auto& [to, request] : requests.pages) {
     send({in_site(to)}, wire::KIND_PAGES_REQUEST, request);
   }
-  if (fetch_.active()) set_timer(timer_id(TimerClass::kFetch), kFetchRetry);
+  // What nobody asked for does not move the timer: it would keep a silent source in its place.
+  if (asked) set_timer(timer_id(TimerClass::kFetch), kFetchRetry);
   if (auto snapshot = fetch_.take_complete()) install(std::move(*snapshot));
 }
 

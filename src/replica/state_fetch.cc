@@ -47,19 +47,17 @@ void StateFetch::on_manifest(ServerIndex from, const wire::Manifest& manifest, c
 
 void StateFetch::on_pages(ServerIndex from, const wire::Pages& pages, Requests& requests) {
   if (!target_ || !manifest_ || from != source_ || pages.sequence() != target_->sequence()) return;
-  bool lied = pages.pages().empty();
+  bool helped = false;
   for (const wire::Page& page : pages.pages()) {
     if (!missing_.contains(page.key())) continue;
     const crypto::Digest digest = page_digest(page.content());
-    if (digest != manifest_->at(page.key())) {
-      lied = true;
-      break;
-    }
+    helped = digest == manifest_->at(page.key());
+    if (!helped) break;
     have_[page.key()] = {std::make_shared<const Bytes>(page.content()), digest};
     missing_.erase(page.key());
     heard_ = true;
   }
-  if (lied) next_source();
+  if (!helped) next_source();
   ask(requests);
 }
 
