@@ -8,7 +8,7 @@
 namespace steward::replica {
 namespace {
 
-agreement::Quorums local_quorums(const SiteConfig& site) {
+Quorums local_quorums(const SiteConfig& site) {
   return {static_cast<std::uint32_t>(site.servers.size()), site.faults,
           site.protocol == LocalProtocol::kPbft};
 }
@@ -86,6 +86,10 @@ void Server::Impl::start() {
   (void)execution_.take_replies();
   for (const site::LmTimerArm& arm : machine_.armed_timers()) arm_lm_timer(arm);
   for (const auto& [batch, signing] : machine_.unacknowledged_batches()) start_signing(signing);
+  for (const auto& [site, link] : machine_.links()) {
+    queue_.forget_site_data(site, link.next_in(), link.last_ack_number());
+    pump(site);
+  }
   settle();
 }
 

@@ -165,10 +165,7 @@ void Server::Impl::on_lm_timer(site::LmTimerId timer) {
 
 void Server::Impl::on(ServerId from, const ExpiredTimer& in) {
   // Only the newest word of each server on each timer counts, and only on timers that exist.
-  constexpr std::size_t kMaxTimers = 256;
-  if (!expiries_.contains(in.timer) && expiries_.size() >= kMaxTimers) {
-    return reject("timer proof: too many timers");
-  }
+  if (!machine_.has_timer(in.timer)) return reject("timer proof: no such timer");
   auto& proofs = expiries_[in.timer];
   auto& own = proofs[from.server];
   if (in.generation >= own.first) own = {in.generation, in.proof};
@@ -179,7 +176,7 @@ void Server::Impl::on(ServerId from, const ExpiredTimer& in) {
   for (const auto& [server, proof] : proofs) {
     if (proof.first == in.generation) timeout.add_proofs(proof.second);
   }
-  const agreement::Quorums quorums{static_cast<std::uint32_t>(site_.servers.size()), site_.faults,
+  const Quorums quorums{static_cast<std::uint32_t>(site_.servers.size()), site_.faults,
                                    signs_};
   if (static_cast<std::uint32_t>(timeout.proofs_size()) < quorums.one_correct()) return;
   queue_.add_timeout(std::move(timeout));
