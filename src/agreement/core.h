@@ -18,8 +18,8 @@
 #include <variant>
 #include <vector>
 
-#include "agreement/quorum.h"
 #include "common/ids.h"
+#include "common/quorum.h"
 #include "common/time.h"
 #include "crypto/sha256.h"
 #include "wire/agreement.pb.h"

@@ -5,12 +5,12 @@
 
 #include <algorithm>
 
-#include "agreement/quorum.h"
+#include "common/quorum.h"
 
 namespace steward::cli {
 namespace {
 
-agreement::Quorums local_quorums(const SiteConfig& site) {
+Quorums local_quorums(const SiteConfig& site) {
   return {static_cast<std::uint32_t>(site.servers.size()), site.faults,
           site.protocol == LocalProtocol::kPbft};
 }
@@ -64,8 +64,8 @@ Health judge(const ClusterConfig& config, const Statuses& statuses) {
       tight.push_back(one.name);
     }
   }
-  const agreement::Quorums wide{static_cast<std::uint32_t>(config.sites.size()), config.site_faults,
-                                config.wide == WideProtocol::kPbft};
+  const Quorums wide{static_cast<std::uint32_t>(config.sites.size()), config.site_faults,
+                     config.wide == WideProtocol::kPbft};
   health.healthy = working_sites >= wide.quorum();
   if (!health.healthy) {
     health.can_lose =

@@ -7,9 +7,9 @@
 #include <cstdio>
 #include <memory>
 
-#include "agreement/quorum.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
+#include "common/quorum.h"
 #include "steward/cluster_config.h"
 
 namespace steward::cli {
@@ -27,7 +27,7 @@ crypto::SiteKeySpec spec_of(const SiteConfig& site, const CryptoConfig& crypto) 
   if (site.protocol == LocalProtocol::kPbft) {
     spec.scheme = crypto.scheme;
     spec.rsa_bits = crypto.rsa_bits;
-    spec.threshold = agreement::Quorums{spec.servers, site.faults, true}.quorum();
+    spec.threshold = Quorums{spec.servers, site.faults, true}.quorum();
   } else {
     spec.scheme = "plain";  // servers that only crash hold the site's key whole
   }

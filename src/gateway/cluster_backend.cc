@@ -5,9 +5,9 @@
 #include <boost/asio/steady_timer.hpp>
 #include <map>
 
-#include "agreement/quorum.h"
 #include "client/client.h"
 #include "common/log.h"
+#include "common/quorum.h"
 #include "net/client_channel.h"
 
 namespace steward::gateway {
@@ -15,8 +15,8 @@ namespace {
 
 client::Options client_options(const ClusterBackendOptions& options) {
   const SiteConfig& site = options.config.sites.at(options.site);
-  const agreement::Quorums quorums{static_cast<std::uint32_t>(site.servers.size()), site.faults,
-                                   site.protocol == LocalProtocol::kPbft};
+  const Quorums quorums{static_cast<std::uint32_t>(site.servers.size()), site.faults,
+                        site.protocol == LocalProtocol::kPbft};
   client::Options out;
   out.client = options.signer->public_key();
   out.servers = quorums.peers;

@@ -34,7 +34,7 @@ constexpr PageKey kLinkPages = 1 << 19;  // + site * blink::kPagesPerLink
 
 PageKey link_base(SiteId site) { return kLinkPages + site * blink::kPagesPerLink; }
 
-agreement::Quorums wide_quorums(const ClusterConfig& config) {
+Quorums wide_quorums(const ClusterConfig& config) {
   return {static_cast<std::uint32_t>(config.sites.size()), config.site_faults,
           config.wide == WideProtocol::kPbft};
 }

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "agreement/quorum.h"
+#include "common/quorum.h"
 #include "crypto/ideal.h"
 #include "crypto/key_directory.h"
 #include "site/logical_machine.h"
@@ -62,7 +62,7 @@ inline Keys make_keys(const ClusterConfig& config) {
     const SiteConfig& each = config.sites[site];
     const auto servers = static_cast<std::uint32_t>(each.servers.size());
     const bool lies = each.protocol == LocalProtocol::kPbft;
-    const agreement::Quorums quorums{servers, each.faults, lies};
+    const Quorums quorums{servers, each.faults, lies};
     auto made = authority.site(each.name, lies ? quorums.quorum() : 1, servers, 64);
     crypto::SiteKeys& site_keys = directory->sites.emplace_back();
     site_keys.site = made.key;

@@ -1,11 +1,11 @@
-#include "agreement/quorum.h"
+#include "common/quorum.h"
 
 #include <gtest/gtest.h>
 
 #include <bit>
 #include <vector>
 
-namespace steward::agreement {
+namespace steward {
 namespace {
 
 std::vector<std::uint32_t> subsets_of_size(std::uint32_t peers, std::uint32_t size) {
@@ -69,4 +69,4 @@ TEST(Quorum, SoundnessIsExact) {
 }
 
 }  // namespace
-}  // namespace steward::agreement
+}  // namespace steward

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-namespace steward::agreement {
+namespace steward {
 
 struct Quorums {
   std::uint32_t peers = 1;   // n
@@ -22,4 +22,4 @@ struct Quorums {
   }
 };
 
-}  // namespace steward::agreement
+}  // namespace steward
