@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 
+#include "cli/cluster_keys.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
 #include "common/log.h"
@@ -45,7 +46,7 @@ Result<gateway::ClusterBackendOptions> prepare(const Flags& flags) {
     return bad_input(fmt::format("--site {}: the cluster has sites 0 to {}", flags.site,
                                  config->sites.size() - 1));
   }
-  auto cluster = crypto::load_cluster_keys(crypto::cluster_keys_path(flags.keys));
+  auto cluster = load_keys_of(*config, flags.keys);
   if (!cluster) return cluster.error();
   auto own = crypto::load_client_key(crypto::client_key_path(flags.keys, flags.client), *cluster);
   if (!own) return own.error();

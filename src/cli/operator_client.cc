@@ -3,6 +3,7 @@
 #include <boost/asio/io_context.hpp>
 #include <memory>
 
+#include "cli/cluster_keys.h"
 #include "crypto/key_files.h"
 #include "net/client_channel.h"
 
@@ -21,7 +22,7 @@ Result<std::map<ServerId, wire::ClientMessage>> ask_servers(
     const OperatorOptions& options, const ClusterConfig& config,
     const std::vector<ServerId>& servers, const wire::ClientMessage& request,
     const std::function<bool(const wire::ClientMessage&)>& is_answer) {
-  const auto keys = crypto::load_cluster_keys(crypto::cluster_keys_path(options.keys));
+  const auto keys = load_keys_of(config, options.keys);
   if (!keys) return keys.error();
   const auto own =
       crypto::load_client_key(crypto::client_key_path(options.keys, options.client), *keys);

@@ -173,8 +173,8 @@ class Client : public std::enable_shared_from_this<Client> {
 };
 
 Error cannot_listen(const GatewayOptions& options, const std::string& reason) {
-  return {ErrorCode::kUnavailable, "cannot listen for Redis clients on " + options.host + ":" +
-                                       std::to_string(options.port) + ": " + reason};
+  return {ErrorCode::kIo, "cannot listen for Redis clients on " + options.host + ":" +
+                              std::to_string(options.port) + ": " + reason};
 }
 
 }  // namespace

@@ -217,7 +217,15 @@ void ServerHost::answer(replica::ToClient answer) {
 }
 
 void ServerHost::add_runtime_status(wire::StatusReply& reply) const {
-  for (const net::PeerStats& stats : links_->stats().peers) {
+  const auto add_counter = [&reply](const std::string& name, std::uint64_t value) {
+    wire::Counter* counter = reply.add_counters();
+    counter->set_name(name);
+    counter->set_value(value);
+  };
+  const net::LinksStats links = links_->stats();
+  std::uint64_t dropped = 0;
+  for (const net::PeerStats& stats : links.peers) {
+    dropped += stats.dropped_frames;
     wire::PeerStatus* peer = reply.add_peers();
     peer->set_site(stats.id.site);
     peer->set_server(stats.id.server);
@@ -228,12 +236,11 @@ void ServerHost::add_runtime_status(wire::StatusReply& reply) const {
   }
   reply.set_resident_bytes(resident_bytes());
   latency_.fill(reply);
+  add_counter("net.clients", links.clients);
+  add_counter("net.refused_connections", links.refused_connections);
+  add_counter("net.dropped_frames", dropped);
   const std::lock_guard lock(mutex_);
-  for (const auto& [name, value] : rejections_) {
-    wire::Counter* counter = reply.add_counters();
-    counter->set_name(name);
-    counter->set_value(value);
-  }
+  for (const auto& [name, value] : rejections_) add_counter(name, value);
 }
 
 // A server whose disk has failed stops at once: whatever it said after that could not be kept.

@@ -1,0 +1,122 @@
+#include "cli/server_setup.h"
+
+#include <fmt/core.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <atomic>
+
+#include "cli/cluster_keys.h"
+#include "cli/commands.h"
+#include "cli/exit_code.h"
+#include "cli/process.h"
+#include "common/log.h"
+#include "crypto/key_files.h"
+#include "runtime/server_host.h"
+#include "service/kv/kv_store.h"
+#include "steward/cluster_config.h"
+#include "storage/rocks_store.h"
+
+namespace steward::cli {
+namespace {
+
+// Equal on all servers of the cluster, and not known to those who are not part of it.
+kv::HashKey hash_key(const crypto::KeyDirectory& directory) {
+  const crypto::Digest digest =
+      crypto::sha256_parts({"steward/kv pages", directory.cluster_id().view()});
+  kv::HashKey key{};
+  std::copy_n(digest.bytes.begin(), key.size(), key.begin());
+  return key;
+}
+
+Result<ServerId> check_id(const ClusterConfig& config, const ServerFlags& flags) {
+  if (flags.site >= config.sites.size()) {
+    return bad_input(fmt::format("--site {}: the cluster has sites 0 to {}", flags.site,
+                                 config.sites.size() - 1));
+  }
+  const std::size_t servers = config.sites[flags.site].servers.size();
+  if (flags.server >= servers) {
+    return bad_input(fmt::format("--server {}: site {} has servers 0 to {}", flags.server,
+                                 config.sites[flags.site].name, servers - 1));
+  }
+  return ServerId{flags.site, flags.server};
+}
+
+// Somebody else's lock is kUnavailable to the store, but no connection that could not be made.
+Result<std::unique_ptr<storage::RocksStore>> open_store(const std::string& path) {
+  auto store = storage::RocksStore::open(path);
+  if (!store && store.error().code == ErrorCode::kUnavailable) {
+    return Error{ErrorCode::kIo, store.error().message};
+  }
+  return store;
+}
+
+Result<runtime::ServerHostOptions> prepare(const ServerFlags& flags, const WrapStateMachine& wrap) {
+  runtime::ServerHostOptions options;
+  auto config = load_cluster_config(flags.cluster);
+  if (!config) return config.error();
+  const auto id = check_id(*config, flags);
+  if (!id) return id.error();
+  auto cluster = load_keys_of(*config, flags.keys);
+  if (!cluster) return cluster.error();
+  const std::string own_path = crypto::server_key_path(flags.keys, *id);
+  auto own = crypto::load_server_keys(own_path, *cluster);
+  if (!own) return own.error();
+  if (own->signer->public_key() != cluster->directory.sites[id->site].servers[id->server]) {
+    return bad_input(fmt::format("{} is not the key that cluster.pub lists for server {}", own_path,
+                                 to_string(*id)));
+  }
+  auto store = open_store(flags.data);
+  if (!store) return store.error();
+  options.config = std::move(*config);
+  options.self = *id;
+  options.seed = Bytes(own->signer->copy_secret_seed().view());
+  options.signer = std::move(own->signer);
+  options.site_key_share = std::move(own->site_share);
+  options.directory = std::make_shared<crypto::KeyDirectory>(std::move(cluster->directory));
+  options.state_machine = std::make_unique<kv::KvStore>(hash_key(*options.directory));
+  if (wrap) options.state_machine = wrap(std::move(options.state_machine));
+  options.store = std::move(*store);
+  options.verify_threads = flags.threads;
+  return options;
+}
+
+}  // namespace
+
+void add_server_options(CLI::App& verb, ServerFlags& flags) {
+  add_cluster_option(verb, flags.cluster);
+  add_keys_option(verb, flags.keys);
+  verb.add_option("--site", flags.site, "Number of the site, from 0")->required();
+  verb.add_option("--server", flags.server, "Number of the server in the site, from 0")->required();
+  verb.add_option("--data", flags.data, "Directory for its log and state; made when missing")
+      ->envname("STEWARD_DATA")
+      ->required();
+  verb.add_option("--threads", flags.threads, "Threads that check and make signatures")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+  verb.add_option("--log-file", flags.log_file, "Log to this file");
+  verb.add_flag("--verbose", flags.verbose, "Log more");
+}
+
+int run_server(const ServerFlags& flags, const WrapStateMachine& wrap) {
+  block_stop_signals();
+  log::configure(flags.verbose ? log::Level::kDebug : log::Level::kInfo,
+                 fmt::format("server {}.{}", flags.site, flags.server), flags.log_file);
+  auto options = prepare(flags, wrap);
+  if (!options) return report(options.error());
+  const ServerConfig address = options->config.sites[flags.site].servers[flags.server];
+  std::atomic<bool> failed = false;
+  options->on_fatal = [&failed](const Error& /*error*/) {
+    failed = true;
+    stop_waiting();
+  };
+  auto host = runtime::ServerHost::start(std::move(*options));
+  if (!host) return report(host.error());
+  log::info("listening on {}:{}, data in {}", address.host, address.port, flags.data);
+  wait_for_stop_signal();
+  host->reset();
+  log::info("stopped");
+  return failed ? kExitError : kExitOk;
+}
+
+}  // namespace steward::cli
