@@ -3,6 +3,7 @@
 import ctypes
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -30,6 +31,7 @@ class ServerStatus:
         self.id = (fields["site"], fields["server"])
         self.sequence = fields["sequence"]
         self.digest = fields["state_digest"]
+        self.stable = fields["local_stable"]
         self.updates = fields["updates_executed"]
         self.resident_bytes = fields["resident_bytes"]
         self.counters = fields["counters"]
@@ -40,11 +42,20 @@ class ServerStatus:
 
 
 def free_ports(count):
-    """Ports that nobody listens on now: held all at once, so that they differ."""
-    sockets = [socket.socket() for _ in range(count)]
+    """Ports that nobody listens on now, all different. None is of the range from which the kernel
+    takes the ports of outgoing connections: while a server is down, such a connection could take
+    its port."""
+    end = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    candidates = range(10000, end if end > 12000 else 60000)
+    sockets = []
     try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
+        while len(sockets) < count:
+            one = socket.socket()
+            try:
+                one.bind(("127.0.0.1", random.choice(candidates)))
+                sockets.append(one)
+            except OSError:
+                one.close()
         return [one.getsockname()[1] for one in sockets]
     finally:
         for one in sockets:
@@ -59,17 +70,22 @@ def die_with_parent():
 class Cluster:
     """Everything is started as its own process group and stopped by stop(), which never fails."""
 
-    def __init__(self, steward, directory, wide, local):
+    def __init__(self, steward, directory, wide, local, sites=None, shaped=True, ordering=()):
+        """`sites`: how many, when not as many as tolerate one that is lost. `ordering`: lines of
+        that section of the cluster file."""
         self.steward = str(Path(steward).resolve())
         self.directory = Path(directory)
         self.wide = wide
         self.local = local
-        self.sites = SITE_NAMES[:SITES[wide]]
+        self.sites = SITE_NAMES[:sites or SITES[wide]]
+        self.shaped = shaped
+        self.ordering = ordering
         self.servers_per_site = SERVERS[local]
         self.file = self.directory / "cluster.toml"
         self.keys = self.directory / "keys"
         self.logs = self.directory / "logs"
         self.gateway_ports = []
+        self.server_ports = {}
         self._processes = {}
         self._expected_dead = set()
         self._cpu_of_dead_s = 0.0
@@ -83,10 +99,14 @@ class Cluster:
 
     def write_file(self):
         ports = free_ports(len(self.sites) * (self.servers_per_site + 1))
-        lines = [f'name = "{self.name()}"', f'wide = "{self.wide}"', "site_faults = 1",
-                 'topology = "symmetric-50ms-10mbps"']
-        for site in self.sites:
+        site_faults = 1 if len(self.sites) >= SITES[self.wide] else 0
+        lines = [f'name = "{self.name()}"', f'wide = "{self.wide}"',
+                 f"site_faults = {site_faults}"]
+        if self.shaped:
+            lines.append('topology = "symmetric-50ms-10mbps"')
+        for number, site in enumerate(self.sites):
             servers = [ports.pop() for _ in range(self.servers_per_site)]
+            self.server_ports.update({(number, i): port for i, port in enumerate(servers)})
             self.gateway_ports.append(ports.pop())
             faults = 0 if self.local == "single" else 1
             addresses = ", ".join(f'"127.0.0.1:{port}"' for port in servers)
@@ -94,21 +114,31 @@ class Cluster:
                       f"faults = {faults}", f"servers = [{addresses}]",
                       f"gateway_port = {self.gateway_ports[-1]}"]
         lines += ["", "[crypto]", "rsa_bits = 2048"]
+        if self.ordering:
+            lines += ["", "[ordering]", *self.ordering]
         self.file.write_text("\n".join(lines) + "\n")
         self.logs.mkdir()
 
     def make_keys(self):
-        self._run("keygen", "--out", str(self.keys), timeout_s=300, keys=False)
+        self._run("keygen", "--out", str(self.keys), timeout_s=300, with_keys=False)
 
-    def start(self):
+    def start(self, programs=None):
+        """`programs`: what to start in place of `steward server`, for some servers."""
         for site, site_name in enumerate(self.sites):
             for server in range(self.servers_per_site):
-                data = self.directory / "data" / f"{site}.{server}"
-                data.mkdir(parents=True)
-                self._spawn(f"server-{site}.{server}", "server", "--site", str(site), "--server",
-                            str(server), "--data", str(data))
+                self.start_server(site, server, (programs or {}).get((site, server), ()))
             self._spawn(f"gateway-{site_name}", "gateway", "--site", str(site), "--client",
                         f"gateway-{site_name}")
+
+    def start_server(self, site, server, program=(), keys=None):
+        """Also again, on the same data."""
+        name = f"server-{site}.{server}"
+        self._spawn(name, "server", "--site", str(site), "--server", str(server), "--data",
+                    str(self.data(site, server)), program=program, keys=keys)
+        self._expected_dead.discard(name)
+
+    def data(self, site, server):
+        return self.directory / "data" / f"{site}.{server}"
 
     def status(self):
         """The servers that answer, by id."""
@@ -128,11 +158,29 @@ class Cluster:
                 if f"server-{site}.{server}" not in self._expected_dead]
 
     def kill_server(self, site, server):
+        self.kill_servers([(site, server)])
+
+    def kill_servers(self, servers):
+        """All before the first is waited for."""
+        names = [f"server-{site}.{server}" for site, server in servers]
+        self._expected_dead.update(names)
+        for name in names:
+            self._cpu_of_dead_s += self._cpu_s(self._processes[name].pid)
+            self._signal(self._processes[name], signal.SIGKILL)
+        for name in names:
+            self._processes[name].wait()
+
+    def ended(self, site, server):
+        """The exit code of a server that ended by itself, which is then expected; else None."""
         name = f"server-{site}.{server}"
-        self._expected_dead.add(name)
-        self._cpu_of_dead_s += self._cpu_s(self._processes[name].pid)
-        self._signal(self._processes[name], signal.SIGKILL)
-        self._processes[name].wait()
+        code = self._processes[name].poll()
+        if code is not None:
+            self._expected_dead.add(name)
+        return code
+
+    def log(self, site, server):
+        """What a server said."""
+        return (self.logs / f"server-{site}.{server}.log").read_text(errors="replace")
 
     def cut(self, site, heal=False):
         self._run("cut", "--client", OPERATOR, "--site", str(site), *(["--heal"] if heal else []),
@@ -187,20 +235,23 @@ class Cluster:
 
     def _command(self, verb, keys):
         return [self.steward, verb, "--cluster", str(self.file),
-                *(["--keys", str(self.keys)] if keys else [])]
+                *(["--keys", str(keys)] if keys else [])]
 
-    def _spawn(self, name, verb, *arguments):
-        with open(self.logs / f"{name}.log", "wb") as log:
+    def _spawn(self, name, verb, *arguments, program=(), keys=None):
+        command = self._command(verb, keys or self.keys)
+        if program:
+            command[:2] = program
+        with open(self.logs / f"{name}.log", "ab") as log:
             self._processes[name] = subprocess.Popen(
-                [*self._command(verb, True), *arguments], stdin=subprocess.DEVNULL, stdout=log,
+                [*command, *arguments], stdin=subprocess.DEVNULL, stdout=log,
                 stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=die_with_parent)
 
-    def _run(self, verb, *arguments, timeout_s, keys=True, accept=(0,)):
+    def _run(self, verb, *arguments, timeout_s, with_keys=True, accept=(0,)):
         """A verb that ends. It is in our process group, so Ctrl-C reaches it."""
+        command = [*self._command(verb, self.keys if with_keys else None), *arguments]
         try:
-            result = subprocess.run([*self._command(verb, keys), *arguments], text=True,
-                                    stdin=subprocess.DEVNULL, capture_output=True,
-                                    timeout=timeout_s, check=False)
+            result = subprocess.run(command, text=True, stdin=subprocess.DEVNULL,
+                                    capture_output=True, timeout=timeout_s, check=False)
         except subprocess.TimeoutExpired as error:
             raise ClusterError(f"steward {verb} took longer than {timeout_s} s") from error
         if result.returncode not in accept:
