@@ -136,6 +136,7 @@ TEST(EventQueue, ALargeMessageIsNotStarvedByBusyClients) {
 TEST(EventQueue, ABatchStaysWithinWhatMayBeOrdered) {
   EventQueue::Limits limits;
   limits.batch_bytes = 1 << 30;
+  limits.link_bytes = 1 << 30;
   EventQueue queue(limits);
   for (std::uint64_t i = 1; i <= 20; ++i) {
     ASSERT_TRUE(queue.add_site_data(messages(1, i, i, limits::kMaxSiteDataBytes - 200)) || i > 15);
