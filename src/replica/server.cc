@@ -29,6 +29,7 @@ site::EventQueue::Limits queue_limits(const ClusterConfig& config) {
   limits.batch_items = config.ordering.max_batch_items;
   limits.batch_bytes = config.ordering.max_batch_bytes;
   limits.link_entries = 2 * config.ordering.link_window;
+  limits.link_bytes = 16 << 20;
   limits.total_bytes += (config.sites.size() - 1) * limits.link_bytes;
   return limits;
 }

@@ -28,7 +28,7 @@ class EventQueue {
     std::size_t batch_bytes = 256 << 10;  // a batch that has reached this is full
     std::size_t client_bytes = 4 << 20;   // waiting updates of one client
     std::size_t total_bytes = 64 << 20;
-    std::size_t link_bytes = 16 << 20;  // waiting SiteData of one link
+    std::size_t link_bytes = 64 << 20;  // waiting SiteData of one link
     std::size_t link_entries = 512;
   };
 

@@ -15,8 +15,10 @@ constexpr std::uint32_t kMaxWideTimer = 15;
 constexpr LmTimerId kAckTimer = 2ULL << 32;
 constexpr LmTimerId kLinkTimer = 3ULL << 32;
 
-// Updates waiting to be proposed; beyond it new ones are dropped, and clients try again.
+// Updates waiting to be proposed; beyond it new ones are dropped, and clients try again. They are
+// in one page of a snapshot, which has to fit into a frame together with their keys.
 constexpr std::size_t kMaxPending = 65536;
+constexpr std::size_t kMaxPendingBytes = 8 << 20;
 
 // Whatever a wide batch becomes part of has to fit into one event of the sites that receive it.
 constexpr std::size_t kMaxWideBatchBytes = limits::kMaxSiteDataBytes / 2;
@@ -106,8 +108,11 @@ void LogicalMachine::on_client_update(const Bytes& signed_update, LmOutputs& out
   if (!key) return reject("update: malformed");
   out.updates.push_back(*key);
   if (leader_site() != self_) return reject("update: not the leader site");
-  if (pending_.size() >= kMaxPending) return reject("update: too many pending");
+  const bool fits =
+      pending_.size() < kMaxPending && pending_bytes_ + signed_update.size() <= kMaxPendingBytes;
+  if (!fits) return reject("update: too many pending");
   if (!known_.insert(*key).second) return reject("update: already known");
+  pending_bytes_ += signed_update.size();
   pending_.push_back(signed_update);
 }
 
@@ -198,6 +203,7 @@ void LogicalMachine::propose_pending(LmOutputs& out) {
     while (!pending_.empty() && items.size() < config_.ordering.max_batch_items) {
       bytes += pending_.front().size();
       if (!items.empty() && bytes > max_bytes) break;
+      pending_bytes_ -= pending_.front().size();
       items.push_back(std::move(pending_.front()));
       pending_.pop_front();
     }
@@ -290,8 +296,10 @@ void LogicalMachine::monitor_link(SiteId site, blink::Link& link, LmOutputs& out
 // A link whose far end does not acknowledge for long keeps only the newest half of its bound; a
 // signed skip stands for what was dropped (SPEC 2.6).
 void LogicalMachine::prune_link(SiteId site, blink::Link& link) {
+  // Each message has a page of the snapshot to itself, so this batch's outputs must find room too.
+  constexpr std::size_t kFull = blink::kMaxQueuedMessages - limits::kMaxLeavesPerBatch;
   const bool full = link.queued_bytes() > config_.ordering.link_queue_bytes ||
-                    link.unacknowledged().size() >= blink::kMaxQueuedMessages - 1;
+                    link.unacknowledged().size() >= kFull;
   if (!full) return;
   const std::uint64_t last = link.prune(config_.ordering.link_queue_bytes / 2);
   outputs_.push_back({site, wire::LEAF_SKIP, last, {}, nullptr});
@@ -468,6 +476,8 @@ bool LogicalMachine::load(const std::map<PageKey, Bytes>& pages) {
                               Duration(static_cast<std::int64_t>(armed.after_us()))};
   }
   pending_.assign(page.pending().begin(), page.pending().end());
+  pending_bytes_ = 0;
+  for (const Bytes& update : pending_) pending_bytes_ += update.size();
   known_.clear();
   for (const Bytes& encoded : page.known()) {
     const auto key = decode_update_key(encoded);

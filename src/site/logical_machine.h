@@ -138,6 +138,7 @@ class LogicalMachine {
   std::map<LmTimerId, ArmedTimer> timers_;
   std::uint64_t next_generation_ = 1;
   std::deque<Bytes> pending_;  // updates to propose, in order; only in the leader site
+  std::size_t pending_bytes_ = 0;
   std::set<UpdateKey> known_;  // pending or proposed, not yet executed
   std::uint64_t ack_number_ = 0;
   bool ack_changed_ = false;

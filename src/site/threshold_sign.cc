@@ -13,7 +13,6 @@ constexpr BatchNumber kEarlyBatches = 256;
 }  // namespace
 
 void ThresholdSign::start(BatchNumber batch, Statement statement, SigningActions& actions) {
-  if (batch < released_below_) return;
   started_ = std::max(started_, batch);
   Entry& entry = batches_[batch];
   if (entry.statement) return;
