@@ -14,6 +14,8 @@ namespace {
 constexpr Duration kForwardDelay = 2ms;
 constexpr Duration kFetchRetry = 500ms;
 constexpr std::size_t kMaxParkedQueries = 4096;
+constexpr std::size_t kMaxParkedBytes = 16 << 20;
+constexpr std::size_t kMaxForwarded = 1 << 14;
 
 site::UpdateKey key_of(const CheckedUpdate& update) {
   return {update.client, update.session, update.timestamp};
@@ -49,19 +51,27 @@ void Server::Impl::accept_update(const CheckedUpdate& update) {
 // Gathers: the first goes at once, what follows shortly after goes together.
 void Server::Impl::forward(const CheckedUpdate& update) {
   if (to_forward_.size() >= limits::kMaxForwardUpdates) return reject("forward: queue full");
+  if (machine_.leader_site() != self_.site) {
+    // It comes again, so whoever got it may be down: from now on the next server gets all.
+    if (forwarded_.contains(key_of(update)) || forwarded_.size() >= kMaxForwarded) {
+      forwarded_.clear();
+      ++forward_shift_;
+    }
+    forwarded_.insert(key_of(update));
+  }
   to_forward_.push_back(update);
   if (!forward_timer_) flush_forward();
 }
 
 void Server::Impl::flush_forward() {
   if (to_forward_.empty()) return;
-  // Into another site: to the server with our index, or after a repeat to any. Within the leader
-  // site: to the local leader.
+  // Into another site: to the server with our index, or after a repeat to the next. Within the
+  // leader site: to the local leader.
   const SiteId leader_site = machine_.leader_site();
   ServerId target = in_site(core_->progress().leader);
   if (leader_site != self_.site) {
     const auto servers = config_.sites[leader_site].servers.size();
-    target = {leader_site, static_cast<ServerIndex>(self_.server % servers)};
+    target = {leader_site, static_cast<ServerIndex>((self_.server + forward_shift_) % servers)};
   }
   if (target == self_) {  // became leader meanwhile
     for (const CheckedUpdate& update : std::exchange(to_forward_, {})) accept_update(update);
@@ -92,6 +102,7 @@ void Server::Impl::on(ServerId /*from*/, const ForwardedUpdates& in) {
 
 void Server::Impl::answer_clients() {
   for (wire::Reply& reply : execution_.take_replies()) {
+    forwarded_.erase({reply.client(), reply.session(), reply.timestamp()});
     ToClient answer{0, reply.client(), {}};
     *answer.message.mutable_reply() = std::move(reply);
     out_.to_clients.push_back(std::move(answer));
@@ -102,6 +113,7 @@ void Server::Impl::answer_clients() {
   if (std::none_of(parked_.begin(), parked_.end(), ready)) return;
   for (ParkedQuery& parked : std::exchange(parked_, {})) {
     if (ready(parked)) {
+      parked_bytes_ -= parked.query.payload().size();
       answer_query(parked.connection, parked.query);
     } else {
       parked_.push_back(std::move(parked));
@@ -113,11 +125,13 @@ void Server::Impl::answer_clients() {
 
 void Server::Impl::on(ConnectionId connection, const wire::Query& in) {
   if (in.min_sequence() <= execution_.executed()) return answer_query(connection, in);
-  if (parked_.size() >= kMaxParkedQueries) {
+  parked_.push_back({connection, in});
+  parked_bytes_ += in.payload().size();
+  while (parked_.size() > kMaxParkedQueries || parked_bytes_ > kMaxParkedBytes) {
+    parked_bytes_ -= parked_.front().query.payload().size();
     parked_.pop_front();
     reject("query: too many waiting");
   }
-  parked_.push_back({connection, in});
 }
 
 void Server::Impl::answer_query(ConnectionId connection, const wire::Query& query) {
@@ -196,6 +210,7 @@ void Server::Impl::install(StateFetch::Snapshot snapshot) {
   lm_timers_.clear();
   expiries_.clear();
   for (const site::LmTimerArm& arm : machine_.armed_timers()) arm_lm_timer(arm);
+  queue_.forget_drawn();
   for (const auto& [site, link] : machine_.links()) {
     queue_.forget_site_data(site, link.next_in(), link.last_ack_number());
   }

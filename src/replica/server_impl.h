@@ -118,13 +118,15 @@ class Server::Impl {
 
   std::vector<CheckedUpdate> to_forward_;
   bool forward_timer_ = false;
-  std::uint64_t forward_attempts_ = 0;
+  std::set<site::UpdateKey> forwarded_;  // to the leader site, and not executed yet
+  std::uint32_t forward_shift_ = 0;      // from our index to that of the server they go to
 
   struct ParkedQuery {
     ConnectionId connection;
     wire::Query query;
   };
   std::deque<ParkedQuery> parked_;
+  std::size_t parked_bytes_ = 0;
 
   std::map<std::string, std::uint64_t> rejections_;
   Output out_;

@@ -17,7 +17,6 @@ void StateFetch::begin(const wire::StableCheckpoint& certificate, ServerIndex fr
   source_ = from;
   heard_ = true;
   manifest_.reset();
-  have_.clear();
   missing_.clear();
   ask(requests);
 }
@@ -34,12 +33,15 @@ void StateFetch::on_manifest(ServerIndex from, const wire::Manifest& manifest, c
   }
   heard_ = true;
   manifest_ = std::move(content->digests);
+  // Of an earlier target, too: under load the next checkpoint is there before a large state is.
+  const Pages fetched = std::exchange(have_, {});
   for (const auto& [key, digest] : *manifest_) {
-    const auto mine = own.find(key);
-    if (mine != own.end() && mine->second.digest == digest) {
+    missing_.insert(key);
+    for (const Pages* pages : {&own, &fetched}) {
+      const auto mine = pages->find(key);
+      if (mine == pages->end() || mine->second.digest != digest) continue;
       have_[key] = mine->second;
-    } else {
-      missing_.insert(key);
+      missing_.erase(key);
     }
   }
   ask(requests);

@@ -95,6 +95,18 @@ Certificate certificate_in(const wire::AgreementMessage& body) {
   return {proofs, vote.SerializeAsString()};
 }
 
+// How large the body of a message may be. Where little is to be said a large one would cost a
+// multiple of its size in memory once parsed.
+std::size_t max_body_bytes(wire::Kind kind) {
+  if (kind == wire::KIND_AGREEMENT) return 64 << 10;  // a certificate
+  if (kind == wire::KIND_SHARE) return 3 * limits::kMaxShareBytes;
+  if (kind == wire::KIND_SITE_DATA) return 2 * limits::kMaxSiteDataBytes;  // see check_site_data
+  if (kind == wire::KIND_PAGES_REQUEST) return 8 * limits::kMaxPagesPerMessage;
+  const bool large =
+      kind == wire::KIND_FORWARD || kind == wire::KIND_MANIFEST || kind == wire::KIND_PAGES;
+  return large ? limits::kMaxFrameBytes : 1 << 10;
+}
+
 // Messages that stand as evidence carry their sender's signature where peers may lie.
 bool is_evidence(const wire::AgreementMessage& body) {
   return body.has_pre_prepare() || body.has_prepare() || body.has_commit() || body.has_checkpoint();
@@ -167,6 +179,9 @@ Result<Inbound> Verifier::decode(ServerId from, const wire::Envelope& envelope, 
   // Other sites' servers bring signed outputs of their site and clients' updates, nothing else.
   const bool wide = kind == wire::KIND_SITE_DATA || kind == wire::KIND_FORWARD;
   if (from.site != self_.site && !wide) return bad_input("a site's inner message from outside");
+  if (envelope.body().size() > max_body_bytes(kind)) {
+    return Error{ErrorCode::kTooLarge, "a message too large for its kind"};
+  }
 
   if (kind == wire::KIND_AGREEMENT) return decode_agreement(from, envelope, trusted, work);
   if (kind == wire::KIND_TIMER_EXPIRED) {
@@ -222,7 +237,14 @@ Result<Inbound> Verifier::decode(ServerId from, const wire::Envelope& envelope, 
   if (kind == wire::KIND_MANIFEST_REQUEST) return plain(wire::ManifestRequest(), "request");
   if (kind == wire::KIND_MANIFEST) return plain(wire::Manifest(), "manifest");
   if (kind == wire::KIND_PAGES_REQUEST) return plain(wire::PagesRequest(), "request");
-  if (kind == wire::KIND_PAGES) return plain(wire::Pages(), "pages");
+  if (kind == wire::KIND_PAGES) {
+    auto pages = parse<wire::Pages>(envelope.body(), "pages");
+    if (!pages) return pages.error();
+    if (static_cast<std::size_t>(pages->pages_size()) > limits::kMaxPagesPerMessage) {
+      return Error{ErrorCode::kTooLarge, "too many pages"};
+    }
+    return Inbound(std::move(*pages));
+  }
   return bad_input("unknown kind of message");
 }
 
@@ -279,8 +301,7 @@ Status Verifier::check_certificate(const wire::AgreementMessage& body, Work& wor
     signers.insert(header->server());
   }
   const SiteConfig& site = config_.sites[self_.site];
-  const Quorums quorums{static_cast<std::uint32_t>(site.servers.size()), site.faults,
-                                   true};
+  const Quorums quorums{static_cast<std::uint32_t>(site.servers.size()), site.faults, true};
   if (signers.size() < quorums.quorum()) return bad_input("too few proofs for a certificate");
   return {};
 }
@@ -331,8 +352,7 @@ Status Verifier::check_timeout(const wire::LmTimeout& timeout, Work& work) const
     signers.insert(header->server());
   }
   const SiteConfig& site = config_.sites[self_.site];
-  const Quorums quorums{static_cast<std::uint32_t>(site.servers.size()), site.faults,
-                                   local_signs_};
+  const Quorums quorums{static_cast<std::uint32_t>(site.servers.size()), site.faults, local_signs_};
   if (signers.size() < quorums.one_correct()) return bad_input("too few timer proofs");
   return {};
 }
@@ -431,8 +451,8 @@ Status Verifier::check_wide_certificate(SiteId sender, const wire::AgreementMess
     if (!voter) return voter.error();
     voters.insert(*voter);
   }
-  const Quorums quorums{static_cast<std::uint32_t>(config_.sites.size()),
-                                   config_.site_faults, true};
+  const Quorums quorums{static_cast<std::uint32_t>(config_.sites.size()), config_.site_faults,
+                        true};
   if (voters.size() < quorums.quorum()) return bad_input("too few sites for a certificate");
   return {};
 }
@@ -513,7 +533,12 @@ Result<wire::Verified<ClientInbound>> Verifier::from_client(BytesView client, By
     if (update->client != client) return bad_input("an update in another client's name");
     return verified(std::move(*update));
   }
-  if (message->has_query()) return verified(std::move(*message->mutable_query()));
+  if (message->has_query()) {
+    if (message->query().payload().size() > limits::kMaxUpdateBytes) {
+      return Error{ErrorCode::kTooLarge, "query too large"};
+    }
+    return verified(std::move(*message->mutable_query()));
+  }
   if (message->has_status_request()) return verified(message->status_request());
   return bad_input("not a client's request");
 }
