@@ -10,8 +10,10 @@
 namespace steward::runtime {
 namespace {
 
-// Frames waiting to be verified; beyond it they are dropped, and come again by retransmission.
+// Frames waiting to be verified, and bytes of one sender that wait to be verified or for the
+// protocol thread; beyond it they are dropped, and come again by retransmission.
 constexpr std::size_t kMaxUnverified = 8192;
+constexpr std::size_t kMaxWaitingBytes = 32 << 20;
 constexpr std::size_t kMaxJobs = 4096;
 
 std::uint64_t resident_bytes() {
@@ -30,6 +32,7 @@ ServerHost::ServerHost(ServerHostOptions options)
     : options_(std::move(options)),
       domain_{options_.directory->cluster_id().str(), options_.config.epoch},
       verifier_(options_.config, options_.directory, options_.self),
+      intake_(kMaxWaitingBytes),
       loop_([this](replica::TimerId timer) { step(replica::TimerFired{timer}); }),
       verifying_(options_.verify_threads, kMaxUnverified),
       signing_(options_.signing_threads, kMaxJobs),
@@ -86,11 +89,16 @@ ServerHost::~ServerHost() {
 
 void ServerHost::on_server_frame(ServerId from, Bytes frame) {
   if (!open_) return;
-  auto task = [this, from, frame = std::move(frame)] {
+  Bytes source = "server";
+  append_u32(source, from.site);
+  append_u32(source, from.server);
+  auto ticket = intake_.admit(source, frame.size());
+  if (!ticket) return reject("server frame", "too many bytes waiting");
+  auto task = [this, from, ticket = std::move(ticket), frame = std::move(frame)] {
     replica::Work work;
     auto message = verifier_.from_server(from, frame, work);
     if (!message) return reject("server frame", message.error().message);
-    loop_.post([this, from, message = std::move(*message)]() mutable {
+    loop_.post([this, from, ticket, message = std::move(*message)]() mutable {
       step(replica::FromServer{from, std::move(message)});
     });
   };
@@ -104,19 +112,22 @@ void ServerHost::on_client_frame(net::ClientConnectionId connection, const Bytes
     const std::lock_guard lock(mutex_);
     if (client_keys_.emplace(connection, key).second) connections_[key][connection] = true;
   }
-  auto task = [this, connection, key, frame = std::move(frame)]() mutable {
-    verify_client_frame(connection, key, std::move(frame));
+  auto ticket = intake_.admit("client" + key, frame.size());
+  if (!ticket) return reject("client frame", "too many bytes waiting");
+  auto task = [this, connection, key, ticket = std::move(ticket),
+               frame = std::move(frame)]() mutable {
+    verify_client_frame(connection, key, std::move(frame), std::move(ticket));
   };
   if (!verifying_.post(std::move(task))) reject("client frame", "too many waiting");
 }
 
 void ServerHost::verify_client_frame(net::ClientConnectionId connection, const Bytes& key,
-                                     Bytes frame) {
+                                     Bytes frame, Intake::Ticket ticket) {
   wire::ClientMessage cut;
   if (options_.config.topology.shape && cut.ParseFromString(frame) && cut.has_cut_request()) {
     const auto& sites = cut.cut_request().sites();
     const Status status = links_->set_cut({sites.begin(), sites.end()}, cut.cut_request().cut());
-    if (!status) return reject("client frame", status.error().message);
+    if (!status) return reject("client frame", "a cut of a site that is not in the cluster file");
     replica::ToClient done{connection, {}, {}};
     done.message.mutable_cut_reply()->set_id(cut.cut_request().id());
     return answer(std::move(done));
@@ -127,9 +138,10 @@ void ServerHost::verify_client_frame(net::ClientConnectionId connection, const B
     reject("client frame", message.error().message);
     return links_->close_client(connection);
   }
-  loop_.post([this, connection, message = std::move(*message)]() mutable {
-    step(replica::FromClient{connection, std::move(message)});
-  });
+  loop_.post(
+      [this, connection, ticket = std::move(ticket), message = std::move(*message)]() mutable {
+        step(replica::FromClient{connection, std::move(message)});
+      });
 }
 
 void ServerHost::on_client_closed(net::ClientConnectionId connection) {
@@ -181,10 +193,9 @@ void ServerHost::perform(replica::Output output) {
 
 void ServerHost::run_job(site::SigningJob job) {
   const auto& site_key = *options_.directory->sites[options_.self.site].site;
-  auto result = site::run_signing_job(job, site_key, *options_.site_key_share);
-  loop_.post([this, result = std::move(result)]() mutable {
-    step(replica::SigningDone{std::move(result)});
-  });
+  const auto done = std::make_shared<replica::Input>(
+      replica::SigningDone{site::run_signing_job(job, site_key, *options_.site_key_share)});
+  loop_.post([this, done] { step(std::move(*done)); });
 }
 
 // --- out

@@ -19,6 +19,7 @@
 #include "net/links.h"
 #include "replica/server.h"
 #include "replica/verifier.h"
+#include "runtime/intake.h"
 #include "runtime/latency.h"
 #include "runtime/protocol_loop.h"
 #include "runtime/worker_pool.h"
@@ -61,7 +62,8 @@ class ServerHost {
   void on_server_frame(ServerId from, Bytes frame);
   void on_client_frame(net::ClientConnectionId connection, const Bytes& key, Bytes frame);
   void on_client_closed(net::ClientConnectionId connection);
-  void verify_client_frame(net::ClientConnectionId connection, const Bytes& key, Bytes frame);
+  void verify_client_frame(net::ClientConnectionId connection, const Bytes& key, Bytes frame,
+                           Intake::Ticket ticket);
 
   void step(replica::Input input);                      // protocol thread
   void perform(replica::Output output);                 // protocol thread
@@ -77,6 +79,7 @@ class ServerHost {
   const replica::Verifier verifier_;
   std::unique_ptr<replica::Server> server_;
   Latency latency_;
+  Intake intake_;
   std::atomic<bool> failed_ = false;
   std::atomic<bool> open_ = false;  // frames that come before links_ is there are dropped
 
