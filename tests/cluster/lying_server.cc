@@ -1,5 +1,6 @@
-// `steward server` whose answers are lies: what it executes and keeps is right, so that nobody
-// notices before a client asks. Only for tests; the product has no such switch.
+// `steward server` whose answers are lies. The service's state stays right; the results that a
+// server remembers for its clients do not, so its checkpoints differ from those of the others.
+// Only for tests; the product has no such switch.
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <utility>
