@@ -80,6 +80,7 @@ void Client::order(RequestId id, Request& request, Output& out) {
   request.attempts = 0;
   request.answers.clear();
   request.sent_to.clear();
+  request.copies = 0;
   request.signed_message.reset();
 
   wire::Update update;
@@ -110,6 +111,7 @@ void Client::send_update(RequestId id, Request& request, Output& out) {
   auto to = request.attempts == 0 ? preferred(request)
                                   : std::vector<ServerIndex>(connected_.begin(), connected_.end());
   request.sent_to.insert(to.begin(), to.end());
+  request.copies += static_cast<std::uint32_t>(to.size());
   const auto doublings = std::min(request.attempts, kMaxDoublings);
   out.timers.push_back({timer_of(id, TimerKind::kRetry), options_.retry * (1 << doublings)});
   if (!to.empty()) out.sends.push_back({std::move(to), *request.signed_message});
@@ -180,8 +182,14 @@ void Client::reply_received(ServerIndex from, const wire::Reply& reply, Output& 
   if (!accepted) return;
   count_lies(request, *accepted);
   if (accepted->outcome == wire::OUTCOME_SESSION_EXPIRED) {
-    // Not executed, and nothing of this session will be any more.
     sessions_.erase(session);
+    if (request.copies > 1) {
+      // An earlier copy may have been executed before the session went.
+      complete(id, Error{ErrorCode::kUnavailable, "the session expired; the outcome is unknown"}, 0,
+               out);
+      return;
+    }
+    // Not executed, and nothing of this session will be any more.
     out.timers.push_back({timer_of(id, TimerKind::kRetry), std::nullopt});
     order(id, request, out);
     return;

@@ -113,6 +113,7 @@ class Client {
     std::uint64_t timestamp = 0;
     std::optional<wire::ClientMessage> signed_message;
     std::set<ServerIndex> sent_to;
+    std::uint32_t copies = 0;  // sent in this session, to whomever
   };
   struct Session {
     std::uint64_t timestamp = 0;  // of the last update

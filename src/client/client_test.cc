@@ -186,6 +186,20 @@ TEST_F(ClientTest, AnExpiredSessionIsReplacedAndTheUpdateSentAgain) {
   EXPECT_EQ(client_.sessions(), 1U);
 }
 
+// One copy may have been executed before the session went and another came too late.
+TEST_F(ClientTest, AnUpdateSentTwiceIntoAnExpiredSessionIsNotRunAgain) {
+  submit();
+  const Send first = last_send();
+  client_.disconnected(first.to[0], out_);
+  const wire::Update second = update_of(last_send());
+  const std::size_t sends = out_.sends.size();
+  reply(1, second, 5, "", wire::OUTCOME_SESSION_EXPIRED);
+  reply(2, second, 5, "", wire::OUTCOME_SESSION_EXPIRED);
+  EXPECT_EQ(out_.sends.size(), sends);
+  ASSERT_EQ(out_.completions.size(), 1U);
+  EXPECT_EQ(out_.completions[0].result.error().code, ErrorCode::kUnavailable);
+}
+
 TEST_F(ClientTest, ALostConnectionMovesItsUpdateToAnotherServerAtOnce) {
   submit();
   const Send first = last_send();

@@ -141,13 +141,17 @@ void ClusterBackend::Impl::set_timer(const client::TimerChange& change) {
   timers_.erase(change.timer);
   if (!change.after) return;
   auto timer = std::make_unique<boost::asio::steady_timer>(context_, *change.after);
-  timer->async_wait([this, id = change.timer](const boost::system::error_code& error) {
-    if (error) return;
-    timers_.erase(id);
-    client::Output out;
-    client_.timer_fired(id, out);
-    perform(std::move(out));
-  });
+  timer->async_wait(
+      [this, id = change.timer, self = timer.get()](const boost::system::error_code& error) {
+        // One that had expired already when it was moved says no error, and is not the one in
+        // place.
+        const auto armed = timers_.find(id);
+        if (error || armed == timers_.end() || armed->second.get() != self) return;
+        timers_.erase(armed);
+        client::Output out;
+        client_.timer_fired(id, out);
+        perform(std::move(out));
+      });
   timers_[change.timer] = std::move(timer);
 }
 

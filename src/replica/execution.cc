@@ -51,9 +51,13 @@ std::optional<wire::Reply> Execution::reply(const site::UpdateKey& key) const {
   return reply;
 }
 
+// Anyone may ask for the digest at any time, so it is computed once a sequence.
 crypto::Digest Execution::checkpoint() {
-  flush();
-  return pages_.root(kExecutionPage);
+  if (!digest_ || digest_->first != executed_) {
+    flush();
+    digest_.emplace(executed_, pages_.root(kExecutionPage));
+  }
+  return digest_->second;
 }
 
 void Execution::flush() {
@@ -69,6 +73,7 @@ bool Execution::load() {
   const auto own = pages_.range(kExecutionPage, kTablePages);
   wire::ExecutionPage page;
   if (own.size() != 1 || !page.ParseFromString(own.begin()->second)) return false;
+  digest_.reset();
   executed_ = page.sequence();
   updates_ = page.updates();
   return table_.load(pages_.range(kTablePages, kServicePages)) &&

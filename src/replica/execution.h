@@ -4,6 +4,8 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "replica/client_table.h"
@@ -55,6 +57,7 @@ class Execution : public site::Application {
   ClientTable table_;
   Sequence executed_ = 0;
   std::uint64_t updates_ = 0;
+  std::optional<std::pair<Sequence, crypto::Digest>> digest_;  // the last that was computed
   std::vector<Done> done_;
   std::vector<wire::Reply> replies_;
 };

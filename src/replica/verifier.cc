@@ -484,6 +484,11 @@ Status Verifier::check_wide_message(SiteId sender, const wire::Leaf& leaf, Work&
   if (!carries_batch(*body)) {
     return leaf.attachment().empty() ? Status() : Status(bad_input("an attachment without use"));
   }
+  // A larger one could not be passed on to a site that asks for it later.
+  constexpr std::size_t kEncodingBytes = 64 << 10;
+  if (leaf.attachment().size() > limits::kMaxWideBatchBytes + kEncodingBytes) {
+    return Error{ErrorCode::kTooLarge, "a wide batch too large"};
+  }
   auto batch = wire::decode_batch(leaf.attachment());
   if (!batch) return batch.error();
   if ((*batch)->digest.view() != batch_digest_in(*body)) {

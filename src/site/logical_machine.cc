@@ -21,8 +21,7 @@ constexpr std::size_t kMaxPending = 65536;
 constexpr std::size_t kMaxPendingBytes = 8 << 20;
 
 // Whatever a wide batch becomes part of has to fit into one event of the sites that receive it.
-constexpr std::size_t kMaxWideBatchBytes = limits::kMaxSiteDataBytes / 2;
-static_assert(limits::kMaxUpdateBytes <= kMaxWideBatchBytes);
+static_assert(limits::kMaxUpdateBytes <= limits::kMaxWideBatchBytes);
 
 // Answers to one other site in one batch of events: what a flood of its statuses can ask for.
 constexpr std::uint32_t kMaxAnswers = 64;
@@ -199,7 +198,7 @@ void LogicalMachine::propose_pending(LmOutputs& out) {
     std::vector<Bytes> items;
     std::size_t bytes = 0;
     const std::size_t max_bytes =
-        std::min<std::size_t>(config_.ordering.max_batch_bytes, kMaxWideBatchBytes);
+        std::min<std::size_t>(config_.ordering.max_batch_bytes, limits::kMaxWideBatchBytes);
     while (!pending_.empty() && items.size() < config_.ordering.max_batch_items) {
       bytes += pending_.front().size();
       if (!items.empty() && bytes > max_bytes) break;

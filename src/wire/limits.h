@@ -14,8 +14,10 @@ inline constexpr std::size_t kMaxBatchItems = 4096;
 inline constexpr std::size_t kMaxForwardUpdates = 1024;
 inline constexpr std::size_t kMaxLeavesPerBatch = 1 << 16;  // outputs signed at once
 inline constexpr std::size_t kMaxSiteDataBytes = 4 << 20;   // outputs in one message, one event
-inline constexpr std::size_t kMaxShareBytes = 4 << 10;      // a signature share, or its proof
-inline constexpr std::size_t kMaxLeafPath = 16;             // hashes from a leaf to its root
+inline constexpr std::size_t kMaxWideBatchBytes =
+    kMaxSiteDataBytes / 2;                              // updates in one of its batches
+inline constexpr std::size_t kMaxShareBytes = 4 << 10;  // a signature share, or its proof
+inline constexpr std::size_t kMaxLeafPath = 16;         // hashes from a leaf to its root
 inline constexpr std::size_t kMaxSites = 32;
 inline constexpr std::size_t kMaxServersPerSite = 64;
 inline constexpr std::size_t kMaxProofs = 64;  // signatures in one certificate

@@ -135,14 +135,14 @@ void mixed_seeds(const ClusterConfig& config, std::uint64_t seeds) {
       << out.str();
 }
 
-TEST(Seeds, PaxosOverPbft) { mixed_seeds(test_cluster(3, 4), 25); }
-TEST(Seeds, PaxosOverPaxos) { mixed_seeds(test_cluster(3, 3, LocalProtocol::kPaxos), 25); }
+TEST(Seeds, PaxosOverPbft) { mixed_seeds(test_cluster(3, 4), 35); }
+TEST(Seeds, PaxosOverPaxos) { mixed_seeds(test_cluster(3, 3, LocalProtocol::kPaxos), 30); }
 TEST(Seeds, PbftOverPbft) {
-  mixed_seeds(test_cluster(4, 4, LocalProtocol::kPbft, WideProtocol::kPbft), 10);
+  mixed_seeds(test_cluster(4, 4, LocalProtocol::kPbft, WideProtocol::kPbft), 15);
 }
-TEST(Seeds, FlatPaxos) { mixed_seeds(test_cluster(3, 1, LocalProtocol::kSingle), 50); }
+TEST(Seeds, FlatPaxos) { mixed_seeds(test_cluster(3, 1, LocalProtocol::kSingle), 60); }
 TEST(Seeds, FlatPbft) {
-  mixed_seeds(test_cluster(4, 1, LocalProtocol::kSingle, WideProtocol::kPbft), 50);
+  mixed_seeds(test_cluster(4, 1, LocalProtocol::kSingle, WideProtocol::kPbft), 60);
 }
 
 }  // namespace
