@@ -31,6 +31,29 @@ bool leader_lives(const ClusterConfig& config, const Statuses& statuses, SiteId 
   return statuses.contains({site, static_cast<ServerIndex>(view % servers)});
 }
 
+// Servers whose state differs from what most servers at the same sequence hold.
+std::vector<std::string> find_diverged(const Statuses& statuses) {
+  std::map<Sequence, std::map<std::string, std::vector<ServerId>>> by_state;
+  for (const auto& [id, status] : statuses) {
+    by_state[status.sequence()][status.state_digest()].push_back(id);
+  }
+  std::vector<std::string> problems;
+  for (const auto& [sequence, states] : by_state) {
+    const auto most = std::max_element(
+        states.begin(), states.end(),
+        [](const auto& a, const auto& b) { return a.second.size() < b.second.size(); });
+    for (auto state = states.begin(); state != states.end(); ++state) {
+      if (state == most) continue;
+      for (const ServerId id : state->second) {
+        problems.push_back(
+            fmt::format("server {} holds another state than {} others at sequence {}",
+                        to_string(id), most->second.size(), sequence));
+      }
+    }
+  }
+  return problems;
+}
+
 std::string names(const std::vector<std::string>& list) {
   return fmt::format("{}", fmt::join(list, ", "));
 }
@@ -39,6 +62,7 @@ std::string names(const std::vector<std::string>& list) {
 
 Health judge(const ClusterConfig& config, const Statuses& statuses) {
   Health health;
+  health.problems = find_diverged(statuses);
   std::vector<std::string> spare;
   std::vector<std::string> tight;
   std::uint32_t working_sites = 0;
