@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/ids.h"
+#include "common/quorum.h"
 #include "common/result.h"
 #include "common/time.h"
 
@@ -27,6 +28,11 @@ struct SiteConfig {
   std::vector<ServerConfig> servers;
   std::string gateway_host = "127.0.0.1";
   std::uint16_t gateway_port = 0;
+
+  // Among its servers.
+  Quorums quorums() const {
+    return {static_cast<std::uint32_t>(servers.size()), faults, protocol == LocalProtocol::kPbft};
+  }
 };
 
 // One directed wide-area link. Zero rate means unlimited.
@@ -87,6 +93,11 @@ struct ClusterConfig {
   CryptoConfig crypto;
   TimeoutConfig timeouts;
   OrderingConfig ordering;
+
+  // Among the sites.
+  Quorums quorums() const {
+    return {static_cast<std::uint32_t>(sites.size()), site_faults, wide == WideProtocol::kPbft};
+  }
 };
 
 // Reads and checks a cluster file. Errors name the file, line, key and reason.

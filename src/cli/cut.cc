@@ -59,11 +59,7 @@ void add_cut(CLI::App& app, int& exit_code) {
       "Cut a site off from all others, or heal it: for demonstrations and tests, on clusters "
       "whose\n"
       "wide-area links are emulated (topology.shape). Connections stay up; messages are dropped.");
-  add_cluster_option(*verb, flags->connection.cluster);
-  add_keys_option(*verb, flags->connection.keys);
-  verb->add_option("--client", flags->connection.client, "Connect as this client")
-      ->envname("STEWARD_CLIENT")
-      ->capture_default_str();
+  add_operator_options(*verb, flags->connection);
   verb->add_option("--site", flags->site, "Number of the site, from 0")->required();
   verb->add_flag("--heal", flags->heal, "Connect it again");
   verb->callback([flags, &exit_code] { exit_code = run(*flags); });

@@ -5,15 +5,8 @@
 
 #include <algorithm>
 
-#include "common/quorum.h"
-
 namespace steward::cli {
 namespace {
-
-Quorums local_quorums(const SiteConfig& site) {
-  return {static_cast<std::uint32_t>(site.servers.size()), site.faults,
-          site.protocol == LocalProtocol::kPbft};
-}
 
 std::uint32_t count_live(const Statuses& statuses, SiteId site) {
   return static_cast<std::uint32_t>(
@@ -69,7 +62,7 @@ Health judge(const ClusterConfig& config, const Statuses& statuses) {
   for (SiteId site = 0; site < config.sites.size(); ++site) {
     const SiteConfig& one = config.sites[site];
     const std::uint32_t live = count_live(statuses, site);
-    const std::uint32_t quorum = local_quorums(one).quorum();
+    const std::uint32_t quorum = one.quorums().quorum();
     const auto servers = static_cast<std::uint32_t>(one.servers.size());
     if (live < servers) {
       health.problems.push_back(
@@ -88,8 +81,7 @@ Health judge(const ClusterConfig& config, const Statuses& statuses) {
       tight.push_back(one.name);
     }
   }
-  const Quorums wide{static_cast<std::uint32_t>(config.sites.size()), config.site_faults,
-                     config.wide == WideProtocol::kPbft};
+  const Quorums wide = config.quorums();
   health.healthy = working_sites >= wide.quorum();
   if (!health.healthy) {
     health.can_lose =

@@ -9,7 +9,6 @@
 
 #include "cli/commands.h"
 #include "cli/exit_code.h"
-#include "common/quorum.h"
 #include "steward/cluster_config.h"
 
 namespace steward::cli {
@@ -27,7 +26,7 @@ crypto::SiteKeySpec spec_of(const SiteConfig& site, const CryptoConfig& crypto) 
   if (site.protocol == LocalProtocol::kPbft) {
     spec.scheme = crypto.scheme;
     spec.rsa_bits = crypto.rsa_bits;
-    spec.threshold = Quorums{spec.servers, site.faults, true}.quorum();
+    spec.threshold = site.quorums().quorum();
   } else {
     spec.scheme = "plain";  // servers that only crash hold the site's key whole
   }

@@ -1,13 +1,23 @@
 #include "cli/operator_client.h"
 
+#include <CLI/CLI.hpp>
 #include <boost/asio/io_context.hpp>
 #include <memory>
 
 #include "cli/cluster_keys.h"
+#include "cli/commands.h"
 #include "crypto/key_files.h"
 #include "net/client_channel.h"
 
 namespace steward::cli {
+
+void add_operator_options(CLI::App& verb, OperatorOptions& options) {
+  add_cluster_option(verb, options.cluster);
+  add_keys_option(verb, options.keys);
+  verb.add_option("--client", options.client, "Connect as this client")
+      ->envname("STEWARD_CLIENT")
+      ->capture_default_str();
+}
 
 std::vector<ServerId> all_servers(const ClusterConfig& config) {
   std::vector<ServerId> servers;

@@ -12,6 +12,10 @@
 #include "steward/cluster_config.h"
 #include "wire/client.pb.h"
 
+namespace CLI {
+class App;
+}
+
 namespace steward::cli {
 
 struct OperatorOptions {
@@ -27,6 +31,9 @@ Result<std::map<ServerId, wire::ClientMessage>> ask_servers(
     const OperatorOptions& options, const ClusterConfig& config,
     const std::vector<ServerId>& servers, const wire::ClientMessage& request,
     const std::function<bool(const wire::ClientMessage&)>& is_answer);
+
+// --cluster, --keys and --client of a verb that asks servers.
+void add_operator_options(CLI::App& verb, OperatorOptions& options);
 
 // All servers of all sites.
 std::vector<ServerId> all_servers(const ClusterConfig& config);

@@ -168,11 +168,7 @@ void add_status(CLI::App& app, int& exit_code) {
       "Ask every server how it is: views, sequence, digest of the state, peers, queues, bytes;\n"
       "and say what the cluster can still lose without harm. Digests at the same sequence must be\n"
       "equal. Exit code 0 when it works, 2 when nobody answers, 5 when it is unhealthy.");
-  add_cluster_option(*verb, flags->connection.cluster);
-  add_keys_option(*verb, flags->connection.keys);
-  verb->add_option("--client", flags->connection.client, "Connect as this client")
-      ->envname("STEWARD_CLIENT")
-      ->capture_default_str();
+  add_operator_options(*verb, flags->connection);
   verb->add_flag("--json", flags->json, "All that the servers say, as JSON");
   verb->add_flag("--counters", flags->counters, "Also every server's counters");
   verb->callback([flags, &exit_code] { exit_code = run(*flags); });

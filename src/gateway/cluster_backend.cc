@@ -7,16 +7,13 @@
 
 #include "client/client.h"
 #include "common/log.h"
-#include "common/quorum.h"
 #include "net/client_channel.h"
 
 namespace steward::gateway {
 namespace {
 
 client::Options client_options(const ClusterBackendOptions& options) {
-  const SiteConfig& site = options.config.sites.at(options.site);
-  const Quorums quorums{static_cast<std::uint32_t>(site.servers.size()), site.faults,
-                        site.protocol == LocalProtocol::kPbft};
+  const Quorums quorums = options.config.sites.at(options.site).quorums();
   client::Options out;
   out.client = options.signer->public_key();
   out.servers = quorums.peers;

@@ -8,15 +8,10 @@
 namespace steward::replica {
 namespace {
 
-Quorums local_quorums(const SiteConfig& site) {
-  return {static_cast<std::uint32_t>(site.servers.size()), site.faults,
-          site.protocol == LocalProtocol::kPbft};
-}
-
 agreement::Options local_options(const ClusterConfig& config, ServerId self) {
   agreement::Options options;
   options.self = self.server;
-  options.quorums = local_quorums(config.sites[self.site]);
+  options.quorums = config.sites[self.site].quorums();
   options.window = config.ordering.local_window;
   options.checkpoint_interval = config.ordering.checkpoint_interval;
   options.status_interval = config.timeouts.status_interval;

@@ -176,8 +176,7 @@ void Server::Impl::on(ServerId from, const ExpiredTimer& in) {
   for (const auto& [server, proof] : proofs) {
     if (proof.first == in.generation) timeout.add_proofs(proof.second);
   }
-  const Quorums quorums{static_cast<std::uint32_t>(site_.servers.size()), site_.faults, signs_};
-  if (static_cast<std::uint32_t>(timeout.proofs_size()) < quorums.one_correct()) return;
+  if (static_cast<std::uint32_t>(timeout.proofs_size()) < site_.quorums().one_correct()) return;
   queue_.add_timeout(std::move(timeout));
 }
 

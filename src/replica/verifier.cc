@@ -300,9 +300,8 @@ Status Verifier::check_certificate(const wire::AgreementMessage& body, Work& wor
     if (!status) return status.error();
     signers.insert(header->server());
   }
-  const SiteConfig& site = config_.sites[self_.site];
-  const Quorums quorums{static_cast<std::uint32_t>(site.servers.size()), site.faults, true};
-  if (signers.size() < quorums.quorum()) return bad_input("too few proofs for a certificate");
+  if (signers.size() < config_.sites[self_.site].quorums().quorum())
+    return bad_input("too few proofs for a certificate");
   return {};
 }
 
@@ -351,9 +350,9 @@ Status Verifier::check_timeout(const wire::LmTimeout& timeout, Work& work) const
     if (!status) return status;
     signers.insert(header->server());
   }
-  const SiteConfig& site = config_.sites[self_.site];
-  const Quorums quorums{static_cast<std::uint32_t>(site.servers.size()), site.faults, local_signs_};
-  if (signers.size() < quorums.one_correct()) return bad_input("too few timer proofs");
+  if (signers.size() < config_.sites[self_.site].quorums().one_correct()) {
+    return bad_input("too few timer proofs");
+  }
   return {};
 }
 
@@ -451,9 +450,8 @@ Status Verifier::check_wide_certificate(SiteId sender, const wire::AgreementMess
     if (!voter) return voter.error();
     voters.insert(*voter);
   }
-  const Quorums quorums{static_cast<std::uint32_t>(config_.sites.size()), config_.site_faults,
-                        true};
-  if (voters.size() < quorums.quorum()) return bad_input("too few sites for a certificate");
+  if (voters.size() < config_.quorums().quorum())
+    return bad_input("too few sites for a certificate");
   return {};
 }
 

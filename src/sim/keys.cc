@@ -1,6 +1,5 @@
 #include "sim/keys.h"
 
-#include "common/quorum.h"
 #include "crypto/ideal.h"
 #include "crypto/plain_site_key.h"
 #include "crypto/rsa_shoup_dealer.h"
@@ -29,7 +28,7 @@ std::uint32_t server_count(const SiteConfig& site) {
 
 std::uint32_t threshold_of(const SiteConfig& site) {
   if (site.protocol != LocalProtocol::kPbft) return 1;
-  return Quorums{server_count(site), site.faults, true}.quorum();
+  return site.quorums().quorum();
 }
 
 class IdealMaker final : public Maker {

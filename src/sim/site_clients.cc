@@ -1,6 +1,5 @@
 #include "sim/site_clients.h"
 
-#include "common/quorum.h"
 #include "service/kv/kv.pb.h"
 
 namespace steward::sim {
@@ -10,9 +9,7 @@ constexpr std::uint64_t kCounters = 8;
 constexpr Duration kPauseAfterFailure{100'000};
 
 client::Options client_options(SiteId site, const Environment& env, const Workload& workload) {
-  const SiteConfig& config = env.config.sites[site];
-  const Quorums quorums{static_cast<std::uint32_t>(config.servers.size()), config.faults,
-                        config.protocol == LocalProtocol::kPbft};
+  const Quorums quorums = env.config.sites[site].quorums();
   client::Options options;
   options.client = env.keys.clients[site]->public_key();
   options.servers = quorums.peers;

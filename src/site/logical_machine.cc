@@ -35,15 +35,10 @@ constexpr PageKey kLinkPages = 1 << 19;  // + site * blink::kPagesPerLink
 
 PageKey link_base(SiteId site) { return kLinkPages + site * blink::kPagesPerLink; }
 
-Quorums wide_quorums(const ClusterConfig& config) {
-  return {static_cast<std::uint32_t>(config.sites.size()), config.site_faults,
-          config.wide == WideProtocol::kPbft};
-}
-
 agreement::Options wide_options(const ClusterConfig& config, SiteId self) {
   agreement::Options options;
   options.self = self;
-  options.quorums = wide_quorums(config);
+  options.quorums = config.quorums();
   options.window = config.ordering.wide_window;
   options.checkpoint_interval = config.ordering.wide_checkpoint_interval;
   options.status_interval = Duration(0);  // BLink delivers
@@ -249,7 +244,7 @@ bool LogicalMachine::make_transferable(wire::AgreementMessage& body) const {
     if (known && voters.insert(vote.site()).second) *others.Add() = std::move(proof);
   }
   proofs->Swap(&others);
-  return voters.size() >= wide_quorums(config_).quorum();
+  return voters.size() >= config_.quorums().quorum();
 }
 
 void LogicalMachine::send_wide(agreement::Send send, std::deque<agreement::Event>& loopback) {

@@ -10,7 +10,6 @@
 #include <string>
 #include <vector>
 
-#include "common/quorum.h"
 #include "crypto/ideal.h"
 #include "crypto/key_directory.h"
 #include "site/logical_machine.h"
@@ -61,9 +60,8 @@ inline Keys make_keys(const ClusterConfig& config) {
   for (SiteId site = 0; site < config.sites.size(); ++site) {
     const SiteConfig& each = config.sites[site];
     const auto servers = static_cast<std::uint32_t>(each.servers.size());
-    const bool lies = each.protocol == LocalProtocol::kPbft;
-    const Quorums quorums{servers, each.faults, lies};
-    auto made = authority.site(each.name, lies ? quorums.quorum() : 1, servers, 64);
+    const Quorums quorums = each.quorums();
+    auto made = authority.site(each.name, quorums.byzantine ? quorums.quorum() : 1, servers, 64);
     crypto::SiteKeys& site_keys = directory->sites.emplace_back();
     site_keys.site = made.key;
     keys.shares.push_back(made.servers);
