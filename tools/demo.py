@@ -120,9 +120,9 @@ class Demo:
     def measure_alone(self):
         """A lone client, nothing else going on: wide-area crossings and our own time."""
         rounds = 8 if self.options.quick else 20
-        crossings = CROSSINGS[self.cluster.wide]
+        crossings, elsewhere = CROSSINGS[self.cluster.wide]
         rows = []
-        for site, waits in ((LEADER_SITE, crossings), (self.cut_site, crossings + 1)):
+        for site, waits in ((LEADER_SITE, crossings), (self.cut_site, elsewhere)):
             before = self.cluster.status()
             times = []
             with Redis("127.0.0.1", self.cluster.gateway_ports[site], timeout_s=30) as redis:
