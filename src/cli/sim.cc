@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "cli/commands.h"
@@ -21,7 +22,40 @@ struct Flags {
   double duration_s = 20;
   std::uint32_t users = 4;
   bool calm = false;
+  bool json = false;
 };
+
+nlohmann::json to_json(const sim::Latency& latency) {
+  return {{"count", latency.count},
+          {"median_us", latency.median.count()},
+          {"p99_us", latency.p99.count()},
+          {"max_us", latency.max.count()}};
+}
+
+void print_json(const sim::Report& report) {
+  nlohmann::json out = {{"seed", report.seed},
+                        {"trace", fmt::format("{:016x}", report.trace_hash)},
+                        {"passed", report.passed()},
+                        {"violations", report.violations},
+                        {"updates", report.updates},
+                        {"sequences", report.sequences},
+                        {"failed_requests", report.failed},
+                        {"messages", report.messages},
+                        {"simulated_us", report.simulated.count()}};
+  for (const sim::Latency& site : report.update_latency) {
+    out["update_latency"].push_back(to_json(site));
+  }
+  for (const sim::Latency& site : report.read_latency) {
+    out["read_latency"].push_back(to_json(site));
+  }
+  for (const sim::LinkReport& link : report.links) {
+    out["links"].push_back({{"from", link.from},
+                            {"to", link.to},
+                            {"bytes", link.bytes},
+                            {"bytes_per_update", link.bytes_per_update}});
+  }
+  fmt::print("{}\n", out.dump(2));
+}
 
 // "A..B"; nullopt when it is not that.
 std::optional<std::pair<std::uint64_t, std::uint64_t>> parse_range(const std::string& text) {
@@ -62,7 +96,11 @@ int run(const Flags& flags) {
   options.world.seed = flags.seed.value_or(1);
   const auto result = sim::run(*config, options);
   if (!result) return report(result.error());
-  sim::print(*result, std::cout);
+  if (flags.json) {
+    print_json(*result);
+  } else {
+    sim::print(*result, std::cout);
+  }
   return result->passed() ? kExitOk : kExitError;
 }
 
@@ -78,8 +116,9 @@ void add_sim(CLI::App& app, int& exit_code) {
       "Exit code 1 when the checker found anything.");
   add_cluster_option(*verb, flags->cluster);
   auto* seed = verb->add_option("--seed", flags->seed, "One run, told in detail (default 1)");
-  verb->add_option("--seeds", flags->seeds, "Many runs: A..B; says how to replay those that fail")
-      ->excludes(seed);
+  auto* seeds = verb->add_option("--seeds", flags->seeds,
+                                 "Many runs: A..B; says how to replay those that fail")
+                    ->excludes(seed);
   verb->add_option("--duration", flags->duration_s, "Virtual seconds under load and faults")
       ->check(CLI::Range(0.1, 86400.0))
       ->capture_default_str();
@@ -91,6 +130,7 @@ void add_sim(CLI::App& app, int& exit_code) {
       ->check(CLI::IsMember({"ideal", "real"}))
       ->capture_default_str();
   verb->add_flag("--calm", flags->calm, "No faults");
+  verb->add_flag("--json", flags->json, "The report of one run as JSON")->excludes(seeds);
   verb->callback([flags, &exit_code] { exit_code = run(*flags); });
 }
 
