@@ -36,19 +36,31 @@ void ClientTable::record(const site::UpdateKey& key, Sequence sequence, Bytes re
   STEWARD_CHECK(judge(key) == Verdict::kExecute);
   Client& client = clients_[key.client];
   if (!client.sessions.contains(key.session)) {
-    if (client.sessions.size() >= limits::kMaxSessionsPerClient) expire_oldest(key.client, client);
+    if (client.sessions.size() >= limits::kMaxSessionsPerClient) {
+      expire_oldest(key.client, client, key.session);
+    }
     if (client.sessions.empty()) dirty_.insert(kClientsPage);
     pages_[page_of(key.client, key.session)].insert({key.client, key.session});
   }
-  client.sessions[key.session] = {key.timestamp, sequence, std::move(result)};
+  Session& session = client.sessions[key.session];
+  client.result_bytes += result.size();
+  client.result_bytes -= session.result.size();
+  session = {key.timestamp, sequence, std::move(result)};
+  while (client.result_bytes > limits::kMaxClientResultBytes && client.sessions.size() > 1) {
+    expire_oldest(key.client, client, key.session);
+  }
   touch(key.client, key.session);
 }
 
-void ClientTable::expire_oldest(const Bytes& name, Client& client) {
-  const auto oldest = std::min_element(
-      client.sessions.begin(), client.sessions.end(),
-      [](const auto& a, const auto& b) { return a.second.sequence < b.second.sequence; });
+void ClientTable::expire_oldest(const Bytes& name, Client& client, std::uint64_t kept) {
+  auto oldest = client.sessions.end();
+  for (auto it = client.sessions.begin(); it != client.sessions.end(); ++it) {
+    const bool older =
+        oldest == client.sessions.end() || it->second.sequence < oldest->second.sequence;
+    if (it->first != kept && older) oldest = it;
+  }
   client.expired_up_to = std::max(client.expired_up_to, oldest->first);
+  client.result_bytes -= oldest->second.result.size();
   touch(name, oldest->first);
   dirty_.insert(kClientsPage);
   pages_[page_of(name, oldest->first)].erase({name, oldest->first});
@@ -110,8 +122,9 @@ bool ClientTable::load(const std::map<PageKey, Bytes>& pages) {
     for (const wire::SessionEntry& entry : page.sessions()) {
       if (page_of(entry.client(), entry.session()) != key) return false;
       pages_[key].insert({entry.client(), entry.session()});
-      clients_[entry.client()].sessions[entry.session()] = {entry.timestamp(), entry.sequence(),
-                                                            entry.result()};
+      Client& client = clients_[entry.client()];
+      client.result_bytes += entry.result().size();
+      client.sessions[entry.session()] = {entry.timestamp(), entry.sequence(), entry.result()};
     }
   }
   return true;

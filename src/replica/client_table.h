@@ -2,9 +2,9 @@
 // answered. Replicated state: every decision is a function of the ordered history.
 //
 // Timestamps of a session are consecutive from 1. A client keeps at most
-// limits::kMaxSessionsPerClient sessions; one more expires the session used longest ago, and
-// sessions with ids up to the highest expired one cannot be opened again, so an old update cannot
-// come back to life.
+// limits::kMaxSessionsPerClient sessions and limits::kMaxClientResultBytes of results; more expires
+// the session used longest ago, and sessions with ids up to the highest expired one cannot be
+// opened again, so an old update cannot come back to life.
 #pragma once
 
 #include <cstdint>
@@ -45,9 +45,11 @@ class ClientTable {
   struct Client {
     std::map<std::uint64_t, Session> sessions;
     std::uint64_t expired_up_to = 0;
+    std::size_t result_bytes = 0;
   };
 
-  void expire_oldest(const Bytes& client, Client& state);
+  // Of all but `kept`.
+  void expire_oldest(const Bytes& client, Client& state, std::uint64_t kept);
   void touch(const Bytes& client, std::uint64_t session);
 
   std::map<Bytes, Client> clients_;

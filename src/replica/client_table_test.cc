@@ -50,6 +50,26 @@ TEST(ClientTable, SessionsAndClientsAreApart) {
   EXPECT_EQ(table.find("alice", 2), nullptr);
 }
 
+TEST(ClientTable, ResultsOfOneClientAreBoundedAlsoAfterARestart) {
+  const Bytes third(limits::kMaxClientResultBytes / 3, 'x');
+  ClientTable table;
+  PageMap pages;
+  for (std::uint64_t session = 1; session <= 3; ++session) {
+    table.record(key(session, 1), session, third);
+  }
+  update_pages(pages, table.collect());
+  ASSERT_TRUE(table.load(pages));
+  EXPECT_EQ(table.sessions(), 3U);
+  table.record(key(2, 2), 4, third);  // replaces its own
+  EXPECT_EQ(table.sessions(), 3U);
+  table.record(key(4, 1), 5, third);
+  EXPECT_EQ(table.judge(key(1, 2)), Verdict::kExpired);
+  EXPECT_EQ(table.sessions(), 3U);
+  table.record(key(2, 3), 6, Bytes(limits::kMaxClientResultBytes, 'y'));
+  EXPECT_EQ(table.sessions(), 1U);
+  EXPECT_EQ(table.find("alice", 2)->timestamp, 3U);
+}
+
 TEST(ClientTable, OneSessionTooManyExpiresTheOneUsedLongestAgoForGood) {
   ClientTable table;
   Sequence sequence = 0;
