@@ -89,7 +89,9 @@ class IdealSitePublicKey final : public SitePublicKey {
   explicit IdealSitePublicKey(IdealSiteSpec spec) : spec_(std::move(spec)) {}
 
   std::uint32_t threshold() const override { return spec_.threshold; }
+  std::uint32_t servers() const override { return spec_.servers; }
   Bytes encoded() const override { return spec_.identity(); }
+  Bytes identity() const override { return spec_.identity(); }
   std::string scheme() const override { return "ideal"; }
 
   bool verify(BytesView message, BytesView signature) const override {
@@ -117,10 +119,10 @@ class IdealSitePublicKey final : public SitePublicKey {
     return stretched(sha256_parts({"steward/ideal/garbage", garbage}), spec_.signature_bytes);
   }
 
-  bool verify_share(BytesView message, const SignatureShare& share,
-                    BytesView proof) const override {
+  bool shares_prove_themselves() const override { return false; }
+  bool verify_share(BytesView message, const SignatureShare& share) const override {
     return share.signer < spec_.servers && share.share == spec_.share(share.signer, message) &&
-           proof == spec_.proof(share.signer, message, share.share);
+           share.proof == spec_.proof(share.signer, message, share.share);
   }
 
  private:
@@ -131,6 +133,7 @@ class IdealSiteKeyShare final : public SiteKeyShare {
  public:
   IdealSiteKeyShare(IdealSiteSpec spec, ServerIndex server)
       : spec_(std::move(spec)), server_(server) {}
+  SecretBytes encoded() const override { return SecretBytes(spec_.identity(server_)); }
   Bytes share(BytesView message) const override { return spec_.share(server_, message); }
   Bytes prove(BytesView message, BytesView share) const override {
     return spec_.proof(server_, message, share);

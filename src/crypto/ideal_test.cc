@@ -53,8 +53,9 @@ TEST(Ideal, ProofsNameExactlyTheGuilty) {
   EXPECT_FALSE(site.key->verify("message", site.key->combine("message", shares).value()));
   for (ServerIndex i = 0; i < 3; ++i) {
     const Bytes proof = site.servers[i]->prove("message", shares[i].share);
-    EXPECT_EQ(site.key->verify_share("message", shares[i], proof), i != 1);
-    EXPECT_FALSE(site.key->verify_share("message", shares[i], ""));
+    EXPECT_EQ(site.key->verify_share("message", {shares[i].signer, shares[i].share, proof}),
+              i != 1);
+    EXPECT_FALSE(site.key->verify_share("message", shares[i]));
   }
 }
 

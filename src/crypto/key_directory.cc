@@ -9,7 +9,7 @@ Digest KeyDirectory::cluster_id() const {
   append_u32(keys, static_cast<std::uint32_t>(sites.size()));
   for (const SiteKeys& site : sites) {
     append_framed(keys, site.site->scheme());
-    append_framed(keys, site.site->encoded());
+    append_framed(keys, site.site->identity());
     append_u32(keys, static_cast<std::uint32_t>(site.servers.size()));
     for (const Bytes& server : site.servers) append_framed(keys, server);
   }

@@ -12,13 +12,16 @@ class NamedKey : public SitePublicKey {
  public:
   explicit NamedKey(Bytes encoded) : encoded_(std::move(encoded)) {}
   std::uint32_t threshold() const override { return 1; }
+  std::uint32_t servers() const override { return 0; }
   Bytes encoded() const override { return encoded_; }
+  Bytes identity() const override { return encoded_; }
   std::string scheme() const override { return "named"; }
   bool verify(BytesView, BytesView) const override { return false; }
   Result<Bytes> combine(BytesView, std::span<const SignatureShare>) const override {
     return bad_input("a named key combines nothing");
   }
-  bool verify_share(BytesView, const SignatureShare&, BytesView) const override { return false; }
+  bool shares_prove_themselves() const override { return false; }
+  bool verify_share(BytesView, const SignatureShare&) const override { return false; }
 
  private:
   Bytes encoded_;

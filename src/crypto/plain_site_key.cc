@@ -22,9 +22,8 @@ Result<Bytes> PlainSitePublicKey::combine(BytesView /*message*/,
   return shares[0].share;
 }
 
-bool PlainSitePublicKey::verify_share(BytesView message, const SignatureShare& share,
-                                      BytesView proof) const {
-  return proof.empty() && verify(message, share.share);
+bool PlainSitePublicKey::verify_share(BytesView message, const SignatureShare& share) const {
+  return share.proof.empty() && verify(message, share.share);
 }
 
 Result<std::shared_ptr<const PlainSiteKeyShare>> PlainSiteKeyShare::decode(

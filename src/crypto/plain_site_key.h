@@ -16,14 +16,15 @@ class PlainSitePublicKey final : public SitePublicKey {
   static Result<std::shared_ptr<const PlainSitePublicKey>> decode(BytesView encoded);
 
   std::uint32_t threshold() const override { return 1; }
+  std::uint32_t servers() const override { return 0; }
   Bytes encoded() const override { return public_key_; }
+  Bytes identity() const override { return public_key_; }
   std::string scheme() const override { return kPlainScheme; }
   bool verify(BytesView message, BytesView signature) const override;
   Result<Bytes> combine(BytesView message, std::span<const SignatureShare> shares) const override;
-  bool verify_share(BytesView message, const SignatureShare& share, BytesView proof) const override;
-
-  // SubjectPublicKeyInfo, for standard tools.
-  Bytes pem() const { return ed25519_public_pem(public_key_); }
+  bool shares_prove_themselves() const override { return true; }
+  bool verify_share(BytesView message, const SignatureShare& share) const override;
+  Bytes pem() const override { return ed25519_public_pem(public_key_); }
 
  private:
   explicit PlainSitePublicKey(BytesView public_key) : public_key_(public_key) {}
@@ -38,6 +39,7 @@ class PlainSiteKeyShare final : public SiteKeyShare {
   static Result<std::shared_ptr<const PlainSiteKeyShare>> decode(const PlainSitePublicKey& key,
                                                                  BytesView seed);
 
+  SecretBytes encoded() const override { return signer_->copy_secret_seed(); }
   Bytes share(BytesView message) const override { return signer_->sign(message); }
   Bytes prove(BytesView /*message*/, BytesView /*share*/) const override { return {}; }
 

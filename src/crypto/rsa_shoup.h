@@ -43,14 +43,17 @@ class RsaShoupPublicKey final : public SitePublicKey {
   static Result<RsaShoupPublicKeyPtr> decode(BytesView encoded);  // hostile bytes welcome
 
   std::uint32_t threshold() const override { return parts_.threshold; }
+  std::uint32_t servers() const override {
+    return static_cast<std::uint32_t>(parts_.share_keys.size());
+  }
   Bytes encoded() const override { return encoded_; }
+  Bytes identity() const override;
   std::string scheme() const override { return kRsaShoupScheme; }
   bool verify(BytesView message, BytesView signature) const override;
   Result<Bytes> combine(BytesView message, std::span<const SignatureShare> shares) const override;
-  bool verify_share(BytesView message, const SignatureShare& share, BytesView proof) const override;
-
-  // SubjectPublicKeyInfo, for standard tools.
-  Bytes pem() const;
+  bool shares_prove_themselves() const override { return false; }
+  bool verify_share(BytesView message, const SignatureShare& share) const override;
+  Bytes pem() const override;
 
   // The rest serves the secret side of the scheme.
   const RsaShoupParts& parts() const { return parts_; }
@@ -88,6 +91,7 @@ class RsaShoupKeyShare final : public SiteKeyShare {
   static SecretBytes encode(const RsaShoupPublicKey& key, ServerIndex server, const BIGNUM* secret);
 
   ServerIndex server() const { return server_; }
+  SecretBytes encoded() const override;
   Bytes share(BytesView message) const override;
   Bytes prove(BytesView message, BytesView share) const override;
 

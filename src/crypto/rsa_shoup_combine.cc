@@ -104,8 +104,8 @@ Digest share_challenge(const RsaShoupPublicKey& key, const ProofStatement& state
                        bn_to_bytes(commitment_v, size), bn_to_bytes(commitment_x, size)});
 }
 
-bool RsaShoupPublicKey::verify_share(BytesView message, const SignatureShare& share,
-                                     BytesView proof) const {
+bool RsaShoupPublicKey::verify_share(BytesView message, const SignatureShare& share) const {
+  const BytesView proof = share.proof;
   const Bn element = read_element(share.share);
   if (!element || share.signer >= parts_.share_keys.size() ||
       proof.size() != kChallengeBytes + response_bytes(*this)) {

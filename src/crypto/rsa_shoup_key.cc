@@ -69,6 +69,17 @@ Result<RsaShoupPublicKeyPtr> RsaShoupPublicKey::from_parts(RsaShoupParts parts) 
   return RsaShoupPublicKeyPtr(new RsaShoupPublicKey(std::move(parts), std::move(encoded)));
 }
 
+// Moduli differ, so n alone tells keys apart; u and v are constants of the dealing.
+Bytes RsaShoupPublicKey::identity() const {
+  Bytes out;
+  append_framed(out, kKeyTag);
+  append_u32(out, kRsaExponent);
+  append_u32(out, threshold());
+  append_u32(out, servers());
+  append_framed(out, bn_to_bytes(parts_.n.get()));
+  return out;
+}
+
 Result<RsaShoupPublicKeyPtr> RsaShoupPublicKey::decode(BytesView encoded) {
   const Error malformed = bad_input("this is not the encoding of a threshold RSA public key");
   ByteReader reader(encoded);

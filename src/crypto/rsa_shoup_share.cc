@@ -57,6 +57,8 @@ Result<std::shared_ptr<const RsaShoupKeyShare>> RsaShoupKeyShare::decode(RsaShou
       new RsaShoupKeyShare(std::move(key), server, std::move(secret)));
 }
 
+SecretBytes RsaShoupKeyShare::encoded() const { return encode(*key_, server_, secret_.get()); }
+
 Bytes RsaShoupKeyShare::share(BytesView message) const {
   const BnContext context = bn_context();
   const Representative representative = key_->representative(message, context.get());

@@ -115,7 +115,8 @@ TEST(RsaShoup, ProofsNameExactlyTheGuilty) {
     for (ServerIndex i = 0; i < 3; ++i) used.push_back(shares[(guilty + i) % 4]);
     EXPECT_FALSE(site.key->verify("message", site.key->combine("message", used).value()));
     for (ServerIndex i = 0; i < 4; ++i) {
-      EXPECT_EQ(site.key->verify_share("message", shares[i], proofs[i]), i != guilty);
+      EXPECT_EQ(site.key->verify_share("message", {shares[i].signer, shares[i].share, proofs[i]}),
+                i != guilty);
     }
   }
 }
@@ -125,18 +126,18 @@ TEST(RsaShoup, ProofsBindMessageSignerAndSite) {
   const Site other = small_site(2, 3);  // same primes, other polynomial
   const SignatureShare share = site.share(0, "message");
   const Bytes proof = site.servers[0]->prove("message", share.share);
-  EXPECT_TRUE(site.key->verify_share("message", share, proof));
-  EXPECT_FALSE(site.key->verify_share("another", share, proof));
-  EXPECT_FALSE(site.key->verify_share("message", {1, share.share}, proof));
-  EXPECT_FALSE(site.key->verify_share("message", {3, share.share}, proof));
-  EXPECT_FALSE(other.key->verify_share("message", share, proof));
+  EXPECT_TRUE(site.key->verify_share("message", {share.signer, share.share, proof}));
+  EXPECT_FALSE(site.key->verify_share("another", {share.signer, share.share, proof}));
+  EXPECT_FALSE(site.key->verify_share("message", {1, share.share, proof}));
+  EXPECT_FALSE(site.key->verify_share("message", {3, share.share, proof}));
+  EXPECT_FALSE(other.key->verify_share("message", {share.signer, share.share, proof}));
   for (std::size_t i = 0; i < proof.size(); i += 7) {
     Bytes changed = proof;
     changed[i] = static_cast<char>(changed[i] ^ 1);
-    EXPECT_FALSE(site.key->verify_share("message", share, changed));
+    EXPECT_FALSE(site.key->verify_share("message", {share.signer, share.share, changed}));
   }
-  EXPECT_FALSE(site.key->verify_share("message", share, ""));
-  EXPECT_FALSE(site.key->verify_share("message", share, proof + "0"));
+  EXPECT_FALSE(site.key->verify_share("message", {share.signer, share.share, ""}));
+  EXPECT_FALSE(site.key->verify_share("message", {share.signer, share.share, proof + "0"}));
 }
 
 // The mistake of an older implementation: with r too short, z / c gives the share away.
@@ -158,7 +159,7 @@ TEST(RsaShoup, MalformedSharesAndSignaturesAreRefused) {
     std::vector<SignatureShare> shares = good;
     shares[0].share = bad;
     EXPECT_FALSE(site.key->combine("message", shares).ok());
-    EXPECT_FALSE(site.key->verify_share("message", shares[0], Bytes(300, 'x')));
+    EXPECT_FALSE(site.key->verify_share("message", {0, shares[0].share, Bytes(300, 'x')}));
     EXPECT_FALSE(site.key->verify("message", bad));
   }
   std::vector<SignatureShare> shares = good;

@@ -19,13 +19,7 @@ SigningResult run(const CombineJob& job, const crypto::SitePublicKey& site_key,
 
 SigningResult run(const CheckSharesJob& job, const crypto::SitePublicKey& site_key,
                   const crypto::SiteKeyShare& /*key_share*/) {
-  SharesChecked checked{job.batch, {}};
-  for (const ProvenShare& proven : job.shares) {
-    if (!site_key.verify_share(job.statement, proven.share, proven.proof)) {
-      checked.guilty.push_back(proven.share.signer);
-    }
-  }
-  return checked;
+  return SharesChecked{job.batch, site_key.wrong_shares(job.statement, job.shares)};
 }
 
 }  // namespace

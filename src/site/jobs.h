@@ -35,18 +35,14 @@ struct Combined {
   Bytes signature;  // empty when the shares did not make a valid signature
 };
 
-struct ProvenShare {
-  crypto::SignatureShare share;
-  Bytes proof;
-};
 struct CheckSharesJob {
   BatchNumber batch = 0;
   Bytes statement;
-  std::vector<ProvenShare> shares;
+  std::vector<crypto::SignatureShare> shares;
 };
 struct SharesChecked {
   BatchNumber batch = 0;
-  std::vector<ServerIndex> guilty;  // their proofs do not hold
+  std::vector<ServerIndex> guilty;  // whose shares are wrong
 };
 
 using SigningJob = std::variant<ShareJob, CombineJob, CheckSharesJob>;

@@ -76,7 +76,7 @@ void ThresholdSign::advance(BatchNumber batch, Entry& entry, SigningActions& act
   for (const auto& [from, share] : entry.shares) {
     if (!share.proven && (entry.need_proofs || distrusted(from))) continue;
     if (!share.proven) unproven.push_back(from);
-    usable.push_back({from, share.share});
+    usable.push_back({from, share.share, {}});
     if (usable.size() == options_.threshold) break;
   }
   if (usable.size() < options_.threshold) return;
@@ -91,7 +91,7 @@ void ThresholdSign::check_proofs(BatchNumber batch, Entry& entry, SigningActions
   for (const auto& [from, share] : entry.shares) {
     if (share.proven || share.proof.empty()) continue;
     if (!entry.need_proofs && !distrusted(from)) continue;
-    job.shares.push_back({{from, share.share}, share.proof});
+    job.shares.push_back({from, share.share, share.proof});
     entry.checking.insert(from);
   }
   if (job.shares.empty()) return;
