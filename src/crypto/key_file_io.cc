@@ -78,25 +78,7 @@ Result<SecretBytes> read_file(const std::string& path, unsigned forbidden_mode) 
   return content;
 }
 
-}  // namespace
-
-Status write_new_file(const std::string& path, BytesView content, unsigned mode) {
-  const std::string temporary = path + ".new";
-  {
-    const Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
-    if (!file.valid()) return system_error("cannot create", temporary, errno);
-    if (::fchmod(file.get(), mode) != 0 || !write_all(file.get(), content)) {
-      const int error = errno;
-      ::unlink(temporary.c_str());
-      return system_error("cannot write", temporary, error);
-    }
-  }
-  // A link, unlike a rename, does not replace what is there.
-  const int linked = ::link(temporary.c_str(), path.c_str());
-  const int error = errno;
-  ::unlink(temporary.c_str());
-  if (linked != 0) return system_error("cannot create", path, error);
-
+Status sync_directory_of(const std::string& path) {
   const std::size_t slash = path.rfind('/');
   const std::string parent = slash == std::string::npos ? "." : path.substr(0, slash + 1);
   const Descriptor directory(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -104,6 +86,63 @@ Status write_new_file(const std::string& path, BytesView content, unsigned mode)
     return system_error("cannot make durable", path, errno);
   }
   return {};
+}
+
+std::string temporary_of(const std::string& path) { return path + ".new"; }
+
+Status write_temporary(const std::string& temporary, BytesView content, unsigned mode) {
+  const Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
+  if (!file.valid()) return system_error("cannot create", temporary, errno);
+  if (::fchmod(file.get(), mode) == 0 && write_all(file.get(), content)) return {};
+  const int error = errno;
+  ::unlink(temporary.c_str());
+  return system_error("cannot write", temporary, error);
+}
+
+// What stood in the file is gone from the disk, as far as its file system and hardware write in
+// place.
+void overwrite_with_zeros(int fd) {
+  struct stat info {};
+  if (::fstat(fd, &info) != 0 || !S_ISREG(info.st_mode) || info.st_size < 0) return;
+  if (static_cast<std::size_t>(info.st_size) > kMaxKeyFileBytes) return;
+  if (::lseek(fd, 0, SEEK_SET) != 0) return;
+  (void)write_all(fd, Bytes(static_cast<std::size_t>(info.st_size), '\0'));
+}
+
+}  // namespace
+
+Status write_new_file(const std::string& path, BytesView content, unsigned mode) {
+  const std::string temporary = temporary_of(path);
+  if (Status status = write_temporary(temporary, content, mode); !status) return status;
+  // A link, unlike a rename, does not replace what is there.
+  const int linked = ::link(temporary.c_str(), path.c_str());
+  const int error = errno;
+  ::unlink(temporary.c_str());
+  if (linked != 0) return system_error("cannot create", path, error);
+  return sync_directory_of(path);
+}
+
+Status replace_secret_file(const std::string& path, BytesView content) {
+  const Descriptor old(::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!old.valid()) return system_error("cannot open for writing", path, errno);
+  const std::string temporary = temporary_of(path);
+  remove_interrupted_replacement(path);
+  if (Status status = write_temporary(temporary, content, kSecretFileMode); !status) return status;
+  if (::rename(temporary.c_str(), path.c_str()) != 0) {
+    const int error = errno;
+    ::unlink(temporary.c_str());
+    return system_error("cannot replace", path, error);
+  }
+  if (Status status = sync_directory_of(path); !status) return status;
+  overwrite_with_zeros(old.get());
+  return {};
+}
+
+void remove_interrupted_replacement(const std::string& path) {
+  const std::string temporary = temporary_of(path);
+  const Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (file.valid()) overwrite_with_zeros(file.get());
+  ::unlink(temporary.c_str());
 }
 
 Result<SecretBytes> read_public_file(const std::string& path) { return read_file(path, 0); }

@@ -15,6 +15,15 @@ inline constexpr unsigned kPublicFileMode = 0644;
 // Durable when it returns. Fails when `path` exists.
 Status write_new_file(const std::string& path, BytesView content, unsigned mode);
 
+// Puts `content` in the place of the secret file `path` at once: after a crash the one or the other
+// is there, whole. Durable when it returns. The old content is overwritten with zeros, which helps
+// where file system and disk write in place (not on copy-on-write file systems, not in spare blocks
+// of flash). One caller at a time for one path.
+Status replace_secret_file(const std::string& path, BytesView content);
+
+// Removes what a replacement left that never came to its end.
+void remove_interrupted_replacement(const std::string& path);
+
 Result<SecretBytes> read_public_file(const std::string& path);
 
 // Refuses a file that group or others may access in any way.
