@@ -26,6 +26,7 @@ struct SiteConfig {
   LocalProtocol protocol = LocalProtocol::kPbft;
   std::uint32_t faults = 1;  // f: servers of this site that may fail (in the way of its protocol)
   std::vector<ServerConfig> servers;
+  std::string scheme;  // of its site key; empty: as CryptoConfig says. Sites of pbft only
   std::string gateway_host = "127.0.0.1";
   std::uint16_t gateway_port = 0;
 
@@ -58,9 +59,11 @@ struct TopologyConfig {
   const LinkConfig& between(SiteId from, SiteId to) const;  // `local` when from == to
 };
 
+// How pbft sites sign; other sites sign with one plain Ed25519 key.
 struct CryptoConfig {
-  std::string scheme = "rsa-shoup";  // for pbft sites; others sign with one plain Ed25519 key
-  std::uint32_t rsa_bits = 3072;     // 2048, 3072 or 4096
+  std::string scheme = "auto";    // or "rsa-shoup", "bls12-381", "ed25519-multi": see site_scheme()
+  std::uint32_t rsa_bits = 3072;  // of "rsa-shoup": 2048, 3072 or 4096
+  Duration refresh_interval{0};   // key shares are renewed so often; 0: when an operator asks
 };
 
 struct TimeoutConfig {
@@ -99,6 +102,10 @@ struct ClusterConfig {
     return {static_cast<std::uint32_t>(sites.size()), site_faults, wide == WideProtocol::kPbft};
   }
 };
+
+// The scheme of a site's key, by name: "plain" unless the site is pbft, then what its own `scheme`
+// or that of [crypto] says; "auto" decides by the site's faults.
+std::string site_scheme(const ClusterConfig& config, SiteId site);
 
 // Reads and checks a cluster file. Errors name the file, line, key and reason.
 Result<ClusterConfig> load_cluster_config(const std::string& path);

@@ -20,16 +20,14 @@ struct Flags {
   std::vector<std::string> clients;
 };
 
-crypto::SiteKeySpec spec_of(const SiteConfig& site, const CryptoConfig& crypto) {
+crypto::SiteKeySpec spec_of(const ClusterConfig& config, SiteId id) {
+  const SiteConfig& site = config.sites[id];
   crypto::SiteKeySpec spec;
+  spec.scheme = site_scheme(config, id);
   spec.servers = static_cast<std::uint32_t>(site.servers.size());
-  if (site.protocol == LocalProtocol::kPbft) {
-    spec.scheme = crypto.scheme;
-    spec.rsa_bits = crypto.rsa_bits;
-    spec.threshold = site.quorums().quorum();
-  } else {
-    spec.scheme = "plain";  // servers that only crash hold the site's key whole
-  }
+  spec.rsa_bits = config.crypto.rsa_bits;
+  // Servers that only crash hold the site's key whole.
+  if (site.protocol == LocalProtocol::kPbft) spec.threshold = site.quorums().quorum();
   return spec;
 }
 
@@ -54,9 +52,9 @@ int run(const Flags& flags) {
   spec.cluster = config->name;
   spec.clients = flags.clients;
   spec.clients.emplace_back("operator");
-  for (const SiteConfig& site : config->sites) {
-    spec.sites.push_back(spec_of(site, config->crypto));
-    spec.clients.push_back("gateway-" + site.name);
+  for (SiteId site = 0; site < config->sites.size(); ++site) {
+    spec.sites.push_back(spec_of(*config, site));
+    spec.clients.push_back("gateway-" + config->sites[site].name);
   }
   const Status status = crypto::generate_cluster_keys(spec, flags.out, show_progress(*config));
   if (isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\n");

@@ -29,9 +29,9 @@ std::string site_toml(const SiteConfig& site) {
   }
   return fmt::format(
       "\n[[site]]\nname = \"{}\"\nprotocol = \"{}\"\nfaults = {}\nservers = [\n{}]\n"
-      "gateway_host = \"{}\"\ngateway_port = {}\n",
+      "gateway_host = \"{}\"\ngateway_port = {}\n{}",
       site.name, to_string(site.protocol), site.faults, servers, site.gateway_host,
-      site.gateway_port);
+      site.gateway_port, site.scheme.empty() ? "" : fmt::format("scheme = \"{}\"\n", site.scheme));
 }
 
 std::string topology_toml(const ClusterConfig& config) {
@@ -49,8 +49,9 @@ std::string topology_toml(const ClusterConfig& config) {
 std::string tuning_toml(const ClusterConfig& config) {
   const TimeoutConfig& t = config.timeouts;
   const OrderingConfig& o = config.ordering;
-  return fmt::format("\n[crypto]\nscheme = \"{}\"\nrsa_bits = {}\n", config.crypto.scheme,
-                     config.crypto.rsa_bits) +
+  return fmt::format("\n[crypto]\nscheme = \"{}\"\nrsa_bits = {}\nrefresh_interval = \"{}\"\n",
+                     config.crypto.scheme, config.crypto.rsa_bits,
+                     format_duration(config.crypto.refresh_interval)) +
          fmt::format(
              "\n[timeouts]\nstatus_interval = \"{}\"\nidle_status_interval = \"{}\"\n"
              "acknowledge = \"{}\"\nlink = \"{}\"\nretransmit = \"{}\"\nclient_retry = \"{}\"\n",
@@ -74,6 +75,14 @@ const LinkConfig& TopologyConfig::between(SiteId from, SiteId to) const {
     if (link.from == from && link.to == to) return link.link;
   }
   return wide;
+}
+
+std::string site_scheme(const ClusterConfig& config, SiteId site) {
+  const SiteConfig& at = config.sites[site];
+  if (at.protocol != LocalProtocol::kPbft) return "plain";
+  const std::string& scheme = at.scheme.empty() ? config.crypto.scheme : at.scheme;
+  if (scheme != "auto") return scheme;
+  return "rsa-shoup";
 }
 
 const char* to_string(LocalProtocol protocol) {

@@ -186,6 +186,8 @@ SiteConfig read_site(TableReader& reader) {
   if (!site.servers.empty()) site.gateway_host = site.servers.front().host;
   reader.text("gateway_host", site.gateway_host);
   reader.integer("gateway_port", site.gateway_port);
+  reader.text("scheme", site.scheme);
+  if (site.scheme.empty() && reader.has("scheme")) reader.fail("scheme", "names no scheme");
   reader.finish();
   return site;
 }
@@ -204,6 +206,7 @@ void read_tuning(TableReader& root, Mistakes& mistakes, ClusterConfig& config) {
     TableReader reader(*table, "crypto.", mistakes);
     reader.text("scheme", config.crypto.scheme);
     reader.integer("rsa_bits", config.crypto.rsa_bits);
+    reader.duration("refresh_interval", config.crypto.refresh_interval);
     reader.finish();
   }
   if (const toml::table* table = root.sub_table("timeouts")) {

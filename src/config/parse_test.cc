@@ -109,10 +109,13 @@ TEST(Parse, TopologyTableRefinesItsPreset) {
 
 TEST(Parse, TuningIsRead) {
   const ClusterConfig config = parsed(cluster() +
-                                      "[crypto]\nrsa_bits = 2048\n"
+                                      "[crypto]\nrsa_bits = 2048\nscheme = \"bls12-381\"\n"
+                                      "refresh_interval = \"12h\"\n"
                                       "[timeouts]\nlink = \"5s\"\nacknowledge = \"150ms\"\n"
                                       "[ordering]\nwide_window = 32\nmax_batch_bytes = \"1MiB\"\n");
   EXPECT_EQ(config.crypto.rsa_bits, 2048U);
+  EXPECT_EQ(config.crypto.scheme, "bls12-381");
+  EXPECT_EQ(config.crypto.refresh_interval, Duration(43'200'000'000));
   EXPECT_EQ(config.timeouts.link, Duration(5'000'000));
   EXPECT_EQ(config.timeouts.acknowledge, Duration(150'000));
   EXPECT_EQ(config.ordering.wide_window, 32U);
@@ -124,10 +127,15 @@ TEST(Parse, WhatIsWrittenIsReadBackTheSame) {
   config.topology.overrides.push_back({1, 2, {Duration(1'234), 56'789, 0.125}});
   config.ordering.link_queue_bytes = (64 << 20) + 1;
   config.timeouts.status_interval = Duration(1'500);
+  config.sites[0].scheme = "bls12-381";
+  config.crypto.refresh_interval = Duration(90'000'000);
   const std::string text = to_toml(config);
   const ClusterConfig again = parsed(text);
   EXPECT_EQ(to_toml(again), text);
   EXPECT_EQ(again.epoch, 7U);
+  EXPECT_EQ(again.sites[0].scheme, "bls12-381");
+  EXPECT_EQ(again.sites[1].scheme, "");
+  EXPECT_EQ(again.crypto.refresh_interval, Duration(90'000'000));
   EXPECT_EQ(again.topology.between(1, 2).latency, Duration(1'234));
   EXPECT_EQ(again.topology.between(1, 2).rate_bits_per_s, 56'789U);
   EXPECT_DOUBLE_EQ(again.topology.between(1, 2).loss, 0.125);

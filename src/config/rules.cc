@@ -18,6 +18,8 @@ constexpr std::uint64_t kMaxEpoch = (1ULL << 63) - 1;  // TOML's integers are si
 constexpr Duration kMaxLatency = 60s;
 constexpr Duration kMinTimeout = 1ms;
 constexpr Duration kMaxTimeout = 3600s;
+constexpr Duration kMinRefreshInterval = 1s;
+constexpr Duration kMaxRefreshInterval = 366 * 24 * 3600s;
 
 // Names and hosts appear in logs, status lines and file names: plain characters only.
 bool is_plain(const std::string& text, std::string_view also) {
@@ -51,6 +53,15 @@ Check check_range(std::string key, Duration value, Duration low, Duration high) 
   const std::string shown = value < Duration(0) ? "a negative time" : format_duration(value);
   return Violation{std::move(key), fmt::format("{} is not in {} to {}", shown, format_duration(low),
                                                format_duration(high))};
+}
+
+Check check_scheme(const std::string& key, const std::string& scheme) {
+  for (const char* known : {"auto", "rsa-shoup", "bls12-381", "ed25519-multi"}) {
+    if (scheme == known) return std::nullopt;
+  }
+  return Violation{key, fmt::format("'{}' is not known; there are 'auto', 'rsa-shoup', 'bls12-381' "
+                                    "and 'ed25519-multi'",
+                                    scheme)};
 }
 
 Check check_site_size(const SiteConfig& site, const std::string& path) {
@@ -91,6 +102,14 @@ Check check_sites(const ClusterConfig& config) {
       return Violation{path + ".name", fmt::format("'{}' names another site already", site.name)};
     }
     if (auto bad = check_site_size(site, path)) return bad;
+    if (site.scheme.empty()) continue;
+    if (auto bad = check_scheme(path + ".scheme", site.scheme)) return bad;
+    if (site.protocol != LocalProtocol::kPbft) {
+      return Violation{path + ".scheme",
+                       fmt::format("only pbft sites have one: servers of a {} site do not lie, and "
+                                   "share one plain key",
+                                   to_string(site.protocol))};
+    }
   }
   const std::size_t faults = config.site_faults;
   const bool lies = config.wide == WideProtocol::kPbft;
@@ -163,16 +182,29 @@ Check check_topology(const ClusterConfig& config) {
   return std::nullopt;
 }
 
-Check check_crypto(const CryptoConfig& crypto) {
-  if (crypto.scheme != "rsa-shoup") {
-    return Violation{"crypto.scheme",
-                     fmt::format("'{}' is not known; use 'rsa-shoup'", crypto.scheme)};
+// Renewing shares takes some rounds in the site, and is no help more often than servers are
+// cleaned.
+Check check_refresh(const ClusterConfig& config) {
+  const Duration interval = config.crypto.refresh_interval;
+  if (interval == Duration(0)) return std::nullopt;
+  const std::string key = "crypto.refresh_interval";
+  if (auto bad = check_range(key, interval, kMinRefreshInterval, kMaxRefreshInterval)) return bad;
+  for (SiteId site = 0; site < config.sites.size(); ++site) {
+    if (site_scheme(config, site) == "bls12-381") return std::nullopt;
   }
+  return Violation{key,
+                   "only shares of scheme 'bls12-381' are renewed, and no site has it: leave this "
+                   "out, or set 'scheme'"};
+}
+
+Check check_crypto(const ClusterConfig& config) {
+  const CryptoConfig& crypto = config.crypto;
+  if (auto bad = check_scheme("crypto.scheme", crypto.scheme)) return bad;
   if (crypto.rsa_bits != 2048 && crypto.rsa_bits != 3072 && crypto.rsa_bits != 4096) {
     return Violation{"crypto.rsa_bits",
                      fmt::format("{} is not 2048, 3072 or 4096", crypto.rsa_bits)};
   }
-  return std::nullopt;
+  return check_refresh(config);
 }
 
 Check check_timeouts(const TimeoutConfig& timeouts) {
@@ -226,7 +258,7 @@ std::optional<Violation> find_violation(const ClusterConfig& config) {
   if (auto bad = check_sites(config)) return bad;
   if (auto bad = check_endpoints(config)) return bad;
   if (auto bad = check_topology(config)) return bad;
-  if (auto bad = check_crypto(config.crypto)) return bad;
+  if (auto bad = check_crypto(config)) return bad;
   if (auto bad = check_timeouts(config.timeouts)) return bad;
   return check_ordering(config.ordering);
 }

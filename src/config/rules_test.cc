@@ -30,6 +30,28 @@ TEST(Rules, AValidClusterBreaksNone) {
   EXPECT_TRUE(check_cluster_config(valid()).ok());
 }
 
+TEST(Rules, SharesOfOneSiteThatCanBeRenewedAreEnough) {
+  ClusterConfig config = valid();
+  config.crypto.scheme = "ed25519-multi";
+  config.sites[2].scheme = "bls12-381";
+  config.crypto.refresh_interval = Duration(1'000'000);
+  EXPECT_FALSE(find_violation(config));
+}
+
+TEST(Rules, TheSchemeOfASiteIsItsOwnElseTheClusters) {
+  ClusterConfig config = valid();
+  EXPECT_NE(site_scheme(config, 0), "auto");
+  EXPECT_NE(site_scheme(config, 0), "plain");
+  config.crypto.scheme = "bls12-381";
+  config.sites[1].scheme = "rsa-shoup";
+  config.sites[2].protocol = LocalProtocol::kPaxos;
+  EXPECT_EQ(site_scheme(config, 0), "bls12-381");
+  EXPECT_EQ(site_scheme(config, 1), "rsa-shoup");
+  EXPECT_EQ(site_scheme(config, 2), "plain");
+  config.sites[1].scheme = "auto";
+  EXPECT_NE(site_scheme(config, 1), "bls12-381") << "a site may go back to the rule";
+}
+
 TEST(Rules, PortZeroIsForSimulatedClustersAndNeverClashes) {
   ClusterConfig config = valid();
   for (SiteConfig& site : config.sites) {
@@ -138,10 +160,31 @@ INSTANTIATE_TEST_SUITE_P(
              },
              "link[1].to", "already"},
         Case{"Scheme", [](auto& c) { c.crypto.scheme = "bls"; }, "crypto.scheme", "'bls'"},
+        Case{"PlainIsNoChoice", [](auto& c) { c.crypto.scheme = "plain"; }, "crypto.scheme",
+             "there are 'auto', 'rsa-shoup', 'bls12-381' and 'ed25519-multi'"},
+        Case{"SiteScheme", [](auto& c) { c.sites[1].scheme = "rsa"; }, "site[1].scheme", "'rsa'"},
+        Case{"SchemeOfPaxosSite",
+             [](auto& c) {
+               c.sites[1].protocol = LocalProtocol::kPaxos;
+               c.sites[1].scheme = "rsa-shoup";
+             },
+             "site[1].scheme", "only pbft sites"},
+        Case{"RefreshTooOften",
+             [](auto& c) {
+               c.crypto.scheme = "bls12-381";
+               c.crypto.refresh_interval = Duration(1);
+             },
+             "crypto.refresh_interval", "1us is not in 1s to 8784h"},
+        Case{"RefreshOfNothing",
+             [](auto& c) {
+               c.crypto.scheme = "rsa-shoup";
+               c.crypto.refresh_interval = Duration(3'600'000'000);
+             },
+             "crypto.refresh_interval", "only shares of scheme 'bls12-381' are renewed"},
         Case{"RsaBits", [](auto& c) { c.crypto.rsa_bits = 1024; }, "crypto.rsa_bits",
              "2048, 3072 or 4096"},
         Case{"Timeout", [](auto& c) { c.timeouts.retransmit = 0us; }, "timeouts.retransmit",
-             "0us is not in 1ms to 60min"},
+             "0us is not in 1ms to 1h"},
         Case{"Window", [](auto& c) { c.ordering.local_window = 0; }, "ordering.local_window",
              "0 is not in 1 to 64"},
         Case{"BatchItems", [](auto& c) { c.ordering.max_batch_items = 5000; },

@@ -17,8 +17,8 @@ struct Unit {
 };
 
 // Smallest first; the first has factor 1.
-constexpr std::array<Unit, 4> kDurationUnits{
-    {{"us", 1}, {"ms", 1'000}, {"s", 1'000'000}, {"min", 60'000'000}}};
+constexpr std::array<Unit, 5> kDurationUnits{
+    {{"us", 1}, {"ms", 1'000}, {"s", 1'000'000}, {"min", 60'000'000}, {"h", 3'600'000'000}}};
 constexpr std::array<Unit, 4> kRateUnits{
     {{"bit/s", 1}, {"kbit/s", 1'000}, {"Mbit/s", 1'000'000}, {"Gbit/s", 1'000'000'000}}};
 constexpr std::array<Unit, 4> kSizeUnits{

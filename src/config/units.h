@@ -12,7 +12,7 @@
 
 namespace steward::config {
 
-// us, ms, s, min.
+// us, ms, s, min, h.
 std::optional<Duration> parse_duration(std::string_view text);
 std::string format_duration(Duration value);
 

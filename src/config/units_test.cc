@@ -12,6 +12,7 @@ TEST(Units, DurationsAreReadToTheMicrosecond) {
   EXPECT_EQ(parse_duration("1.5 min"), Duration(90'000'000));
   EXPECT_EQ(parse_duration("2.3ms"), Duration(2'300));
   EXPECT_EQ(parse_duration("0s"), Duration(0));
+  EXPECT_EQ(parse_duration("720h"), Duration(2'592'000'000'000));
 }
 
 TEST(Units, RatesAreDecimalAndMayBeUnlimited) {
