@@ -5,13 +5,23 @@ add_library(steward_options INTERFACE)
 target_compile_options(steward_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast
   -Wnon-virtual-dtor -Woverloaded-virtual -Wcast-align -Wswitch-enum -Wimplicit-fallthrough
-  -Wformat=2 -Wduplicated-cond -Wduplicated-branches -Wlogical-op -Werror)
+  -Wformat=2)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # Clang, which only builds fuzzers here, does not know these and warns of other things.
+  target_compile_options(steward_options INTERFACE
+    -Wduplicated-cond -Wduplicated-branches -Wlogical-op -Werror)
+endif()
 target_include_directories(steward_options INTERFACE
   ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
 if(STEWARD_SANITIZE)
   target_compile_options(steward_options INTERFACE
     -fsanitize=${STEWARD_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(steward_options INTERFACE -fsanitize=${STEWARD_SANITIZE})
+endif()
+if(STEWARD_FUZZ)
+  target_compile_options(steward_options INTERFACE
+    -fsanitize=fuzzer-no-link,address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_link_options(steward_options INTERFACE -fsanitize=address,undefined)
 endif()
 
 # steward_library(NAME SOURCES a.cc … [DEPS lib …]): the static library steward_NAME.
@@ -52,4 +62,22 @@ function(steward_proto target)
   endforeach()
   target_include_directories(${target} SYSTEM PUBLIC ${_out})
   target_link_libraries(${target} PUBLIC protobuf::libprotobuf-lite)
+endfunction()
+
+# steward_fuzzer(NAME [SOURCES a.cc …] [DEPS lib …] [MUTATIONS n]): NAME_fuzz.cc as the program
+# fuzz_NAME. With STEWARD_FUZZ it is a libFuzzer; otherwise it replays corpus/NAME and n mutations
+# of each file, as the test fuzz.NAME.
+function(steward_fuzzer name)
+  cmake_parse_arguments(arg "" "MUTATIONS" "SOURCES;DEPS" ${ARGN})
+  add_executable(fuzz_${name} ${name}_fuzz.cc ${arg_SOURCES})
+  target_link_libraries(fuzz_${name} PRIVATE steward_options ${arg_DEPS})
+  if(STEWARD_FUZZ)
+    target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+  else()
+    target_sources(fuzz_${name} PRIVATE replay_main.cc)
+    add_test(NAME fuzz.${name}
+      COMMAND fuzz_${name} ${CMAKE_CURRENT_SOURCE_DIR}/corpus/${name} ${arg_MUTATIONS})
+    set_tests_properties(fuzz.${name} PROPERTIES TIMEOUT 300)
+  endif()
+  add_dependencies(fuzzers fuzz_${name})
 endfunction()
