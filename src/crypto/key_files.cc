@@ -4,8 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "crypto/key_file_io.h"
-#include "crypto/plain_site_key.h"
-#include "crypto/rsa_shoup.h"
+#include "crypto/site_scheme.h"
 
 namespace steward::crypto {
 namespace {
@@ -86,32 +85,6 @@ Result<std::unique_ptr<Document>> parse(const std::string& path, BytesView conte
   return document;
 }
 
-Result<SitePublicKeyPtr> decode_site_key(const std::string& scheme, BytesView encoded) {
-  if (scheme == kRsaShoupScheme) {
-    Result<RsaShoupPublicKeyPtr> key = RsaShoupPublicKey::decode(encoded);
-    return key.ok() ? Result<SitePublicKeyPtr>(*key) : key.error();
-  }
-  if (scheme == kPlainScheme) {
-    auto key = PlainSitePublicKey::decode(encoded);
-    return key.ok() ? Result<SitePublicKeyPtr>(*key) : key.error();
-  }
-  return bad_input("\"" + scheme.substr(0, 40) + "\" is not a scheme of site keys");
-}
-
-Result<SiteKeySharePtr> decode_site_share(const SitePublicKeyPtr& key, ServerIndex server,
-                                          BytesView encoded) {
-  if (const auto rsa = std::dynamic_pointer_cast<const RsaShoupPublicKey>(key)) {
-    auto share = RsaShoupKeyShare::decode(rsa, encoded);
-    if (!share) return share.error();
-    if ((*share)->server() != server) return bad_input("it holds the share of another server");
-    return SiteKeySharePtr(*share);
-  }
-  const auto plain = std::dynamic_pointer_cast<const PlainSitePublicKey>(key);
-  STEWARD_CHECK(plain);
-  auto share = PlainSiteKeyShare::decode(*plain, encoded);
-  return share.ok() ? Result<SiteKeySharePtr>(*share) : share.error();
-}
-
 Result<SiteKeys> read_site(const json& entry) {
   const std::string* scheme = text_at(entry, "scheme");
   const std::optional<Bytes> encoded = hex_at(entry, "key");
@@ -130,8 +103,8 @@ Result<SiteKeys> read_site(const json& entry) {
     }
     site.servers.push_back(*public_key);
   }
-  const auto* rsa = dynamic_cast<const RsaShoupPublicKey*>(key->get());
-  if (rsa != nullptr && rsa->parts().share_keys.size() != site.servers.size()) {
+  const std::uint32_t holders = (*key)->servers();
+  if (holders != 0 && holders != site.servers.size()) {
     return bad_input("a site's key is dealt to another number of servers than it lists");
   }
   return site;

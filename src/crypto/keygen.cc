@@ -10,16 +10,12 @@
 
 #include "crypto/key_file_io.h"
 #include "crypto/key_files.h"
-#include "crypto/plain_site_key.h"
-#include "crypto/rsa_shoup_dealer.h"
 
 namespace steward::crypto {
 namespace {
 
 struct SiteSecrets {
-  SitePublicKeyPtr key;
-  Bytes pem;
-  std::vector<SecretBytes> shares;
+  SiteKeyDeal deal;
   std::vector<std::unique_ptr<Ed25519Signer>> servers;
 };
 
@@ -33,16 +29,7 @@ bool is_file_name(const std::string& name) {
 Status check_spec(const ClusterKeySpec& spec) {
   if (spec.sites.empty()) return bad_input("a cluster needs at least one site");
   for (const SiteKeySpec& site : spec.sites) {
-    if (site.scheme != kRsaShoupScheme && site.scheme != kPlainScheme) {
-      return bad_input("\"" + site.scheme + "\" is not a scheme of site keys");
-    }
-    if (site.servers == 0 || site.servers > kMaxShares || site.threshold == 0 ||
-        site.threshold > site.servers) {
-      return bad_input("a site needs 1 to 64 servers and a threshold among them");
-    }
-    if (site.scheme == kPlainScheme && site.threshold != 1) {
-      return bad_input("a plain site key has threshold 1, not " + std::to_string(site.threshold));
-    }
+    if (Status status = check_site_key_spec(site); !status) return status;
   }
   std::set<std::string> names;
   for (const std::string& client : spec.clients) {
@@ -82,34 +69,16 @@ Status prepare_directory(const ClusterKeySpec& spec, const std::string& director
   return {};
 }
 
-Result<SiteSecrets> make_plain_site(const SiteKeySpec& spec) {
-  const auto signer = Ed25519Signer::generate();
-  const auto key = PlainSitePublicKey::decode(signer->public_key()).value();
-  SiteSecrets site{key, key->pem(), {}, {}};
-  for (ServerIndex server = 0; server < spec.servers; ++server) {
-    site.shares.push_back(signer->copy_secret_seed());
-  }
-  return site;
-}
-
-Result<SiteSecrets> make_rsa_site(const SiteKeySpec& spec, const PrimeProgress& progress) {
-  const Result<SafePrimes> primes = generate_safe_primes(spec.rsa_bits, progress);
-  if (!primes) return primes.error();
-  Result<RsaShoupDeal> deal = deal_rsa_shoup(*primes, spec.threshold, spec.servers);
-  if (!deal) return deal.error();
-  return SiteSecrets{deal->public_key, deal->public_key->pem(), std::move(deal->shares), {}};
-}
-
 Result<SiteSecrets> make_site(SiteId id, const SiteKeySpec& spec, const KeygenProgress& progress) {
   const auto report = [&](std::uint64_t candidates) {
     if (progress) progress(id, candidates);
   };
   report(0);
-  Result<SiteSecrets> site =
-      spec.scheme == kPlainScheme ? make_plain_site(spec) : make_rsa_site(spec, report);
-  if (!site) return site;
+  Result<SiteKeyDeal> deal = deal_site_key(spec, report);
+  if (!deal) return deal.error();
+  SiteSecrets site{std::move(*deal), {}};
   for (ServerIndex server = 0; server < spec.servers; ++server) {
-    site->servers.push_back(Ed25519Signer::generate());
+    site.servers.push_back(Ed25519Signer::generate());
   }
   return site;
 }
@@ -118,11 +87,14 @@ Status write_site(const std::string& directory, const ClusterKeys& keys, SiteId 
                   const SiteSecrets& site) {
   for (ServerIndex server = 0; server < site.servers.size(); ++server) {
     const ServerId server_id{id, server};
-    Status status = write_server_keys(server_key_path(directory, server_id), keys, server_id,
-                                      *site.servers[server], site.shares[server].view());
+    Status status =
+        write_server_keys(server_key_path(directory, server_id), keys, server_id,
+                          *site.servers[server], site.deal.shares[server]->encoded().view());
     if (!status) return status;
   }
-  return write_new_file(site_pem_path(directory, id), site.pem, kPublicFileMode);
+  const Bytes pem = site.deal.key->pem();
+  if (pem.empty()) return {};
+  return write_new_file(site_pem_path(directory, id), pem, kPublicFileMode);
 }
 
 }  // namespace
@@ -137,7 +109,7 @@ Status generate_cluster_keys(const ClusterKeySpec& spec, const std::string& dire
   for (SiteId id = 0; id < spec.sites.size(); ++id) {
     Result<SiteSecrets> site = make_site(id, spec.sites[id], progress);
     if (!site) return site.error();
-    SiteKeys site_keys{{}, site->key};
+    SiteKeys site_keys{{}, site->deal.key};
     for (const auto& server : site->servers) site_keys.servers.push_back(server->public_key());
     keys.directory.sites.push_back(std::move(site_keys));
     sites.push_back(std::move(*site));

@@ -8,15 +8,9 @@
 
 #include "common/ids.h"
 #include "common/result.h"
+#include "crypto/site_scheme.h"
 
 namespace steward::crypto {
-
-struct SiteKeySpec {
-  std::uint32_t servers = 0;
-  std::uint32_t threshold = 1;       // q for a pbft site, 1 for the scheme "plain"
-  std::string scheme = "rsa-shoup";  // or "plain"
-  std::uint32_t rsa_bits = 3072;     // what an operator may ask for is the cluster file's rule
-};
 
 struct ClusterKeySpec {
   std::string cluster;

@@ -15,7 +15,7 @@ namespace steward::crypto {
 namespace {
 
 ClusterKeySpec small_cluster() {
-  return {"demo", {{4, 3, "rsa-shoup", 512}, {3, 1, "plain", 0}}, {"gateway-0", "operator"}};
+  return {"demo", {{"rsa-shoup", 4, 3, 512}, {"plain", 3, 1, 0}}, {"gateway-0", "operator"}};
 }
 
 std::string read_text(const std::string& path) {
@@ -159,11 +159,11 @@ TEST_F(KeyFiles, ImpossibleSpecsAreRefusedBeforeAnythingIsWritten) {
            !std::filesystem::exists(base_ + "/refused");
   };
   EXPECT_TRUE(refused({"c", {}, {}}));
-  EXPECT_TRUE(refused({"c", {{4, 5, "rsa-shoup", 512}}, {}}));
-  EXPECT_TRUE(refused({"c", {{4, 3, "plain", 0}}, {}}));
-  EXPECT_TRUE(refused({"c", {{4, 3, "rot13", 0}}, {}}));
-  EXPECT_TRUE(refused({"c", {{1, 1, "plain", 0}}, {"../evil"}}));
-  EXPECT_TRUE(refused({"c", {{1, 1, "plain", 0}}, {"twin", "twin"}}));
+  EXPECT_TRUE(refused({"c", {{"rsa-shoup", 4, 5, 512}}, {}}));
+  EXPECT_TRUE(refused({"c", {{"plain", 4, 3, 0}}, {}}));
+  EXPECT_TRUE(refused({"c", {{"rot13", 4, 3, 0}}, {}}));
+  EXPECT_TRUE(refused({"c", {{"plain", 1, 1, 0}}, {"../evil"}}));
+  EXPECT_TRUE(refused({"c", {{"plain", 1, 1, 0}}, {"twin", "twin"}}));
 }
 
 }  // namespace

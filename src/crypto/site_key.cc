@@ -11,6 +11,7 @@ std::vector<ServerIndex> SitePublicKey::wrong_shares(BytesView message,
     if (!verify_share(message, share)) wrong.push_back(share.signer);
   }
   std::sort(wrong.begin(), wrong.end());
+  wrong.erase(std::unique(wrong.begin(), wrong.end()), wrong.end());
   return wrong;
 }
 

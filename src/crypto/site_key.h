@@ -58,8 +58,8 @@ class SitePublicKey {
   // Is this the signer's right share for `message`, and its proof (where one is needed) sound?
   virtual bool verify_share(BytesView message, const SignatureShare& share) const = 0;
 
-  // The signers of those that verify_share refuses, ascending. Schemes that can check many shares
-  // at once for less than one by one do.
+  // The signers of those that verify_share refuses, ascending, each once. Schemes that can check
+  // many shares at once for less than one by one do.
   virtual std::vector<ServerIndex> wrong_shares(BytesView message,
                                                 std::span<const SignatureShare> shares) const;
 
