@@ -20,6 +20,11 @@ class ByteReader {
     return value;
   }
 
+  std::uint64_t u64() {
+    const std::uint64_t high = u32();
+    return high << 32 | u32();
+  }
+
   // Empty when the reader failed.
   BytesView framed() {
     const std::uint32_t size = u32();
