@@ -362,7 +362,7 @@ bool LeaderCore::restore(BytesView saved) {
   exchange_ = StatusExchange(options_);
   ahead_.reset();
   if (in.u8() == 1) {
-    ahead_.emplace();
+    ahead_.emplace(Ahead{});
     if (!ahead_->certificate.ParseFromString(in.framed())) return false;
     ahead_->from = in.u32();
     ahead_->asked = in.u8() == 1;
