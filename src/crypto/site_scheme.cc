@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "crypto/bls.h"
 #include "crypto/ed25519_multi.h"
 #include "crypto/plain_site_key.h"
 #include "crypto/rsa_shoup_dealer.h"
@@ -10,7 +11,7 @@
 namespace steward::crypto {
 namespace {
 
-static_assert(kMaxShares == kMaxSiteServers);
+static_assert(kMaxShares == kMaxSiteServers && kMaxBlsServers == kMaxSiteServers);
 
 // What the functions of this file need to know of one scheme. decode_share is given a key of the
 // scheme.
@@ -66,6 +67,21 @@ Result<SiteKeyDeal> deal_rsa(const SiteKeySpec& spec, const DealProgress& progre
   return deal;
 }
 
+Result<SitePublicKeyPtr> decode_bls_key(BytesView encoded) {
+  return any_key(BlsPublicKey::decode(encoded));
+}
+
+Result<SiteKeySharePtr> decode_bls_share(const SitePublicKeyPtr& key, ServerIndex server,
+                                         BytesView encoded) {
+  return any_share(BlsKeyShare::decode(as<BlsPublicKey>(key), server, encoded));
+}
+
+Result<SiteKeyDeal> deal_bls_key(const SiteKeySpec& spec, const DealProgress& /*progress*/) {
+  const Result<BlsKeyDeal> dealt = deal_bls(spec.threshold, spec.servers);
+  if (!dealt) return dealt.error();
+  return SiteKeyDeal{dealt->key, {dealt->shares.begin(), dealt->shares.end()}};
+}
+
 Result<SitePublicKeyPtr> decode_multi_key(BytesView encoded) {
   return any_key(Ed25519MultiPublicKey::decode(encoded));
 }
@@ -100,6 +116,7 @@ Result<SiteKeyDeal> deal_plain(const SiteKeySpec& spec, const DealProgress& /*pr
 
 constexpr std::array kSchemes = {
     Scheme{kRsaShoupScheme, deal_rsa, decode_rsa_key, decode_rsa_share},
+    Scheme{kBlsScheme, deal_bls_key, decode_bls_key, decode_bls_share},
     Scheme{kEd25519MultiScheme, deal_multi, decode_multi_key, decode_multi_share},
     Scheme{kPlainScheme, deal_plain, decode_plain_key, decode_plain_share},
 };
