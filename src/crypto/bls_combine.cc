@@ -163,6 +163,7 @@ std::vector<ServerIndex> BlsPublicKey::wrong_shares(BytesView message,
   const std::vector<ServerIndex> unfit = batch.wrong();
   wrong.insert(wrong.end(), unfit.begin(), unfit.end());
   std::sort(wrong.begin(), wrong.end());
+  wrong.erase(std::unique(wrong.begin(), wrong.end()), wrong.end());
   return wrong;
 }
 
