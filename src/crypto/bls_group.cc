@@ -226,6 +226,15 @@ G2 sum(const G2& a, const G2& b) {
   return affine(out);
 }
 
+// blst reads a list of pointers that ends with null as one array from the last pointer on.
+G2 sum(std::span<const G2> points) {
+  STEWARD_CHECK(!points.empty());
+  const G2* const point_list[2] = {points.data(), nullptr};
+  blst_p2 out;
+  blst_p2s_add(&out, point_list, points.size());
+  return affine(out);
+}
+
 G1 negative(const G1& point) {
   blst_p1 out = projective(point);
   blst_p1_cneg(&out, true);
@@ -238,9 +247,10 @@ G2 negative(const G2& point) {
   return affine(out);
 }
 
-// blst reads a list of pointers that ends with null as one array from the last pointer on.
+// Lists of pointers as in sum. blst's function reads past the end of a single point.
 G1 combination(std::span<const G1> points, std::span<const Scalar> factors, std::size_t bits) {
   STEWARD_CHECK(!points.empty() && points.size() == factors.size());
+  if (points.size() == 1) return multiple(points[0], factors[0]);
   const std::vector<byte> numbers = packed(factors, bits);
   const G1* const point_list[2] = {points.data(), nullptr};
   const byte* const number_list[2] = {numbers.data(), nullptr};
@@ -253,6 +263,7 @@ G1 combination(std::span<const G1> points, std::span<const Scalar> factors, std:
 
 G2 combination(std::span<const G2> points, std::span<const Scalar> factors, std::size_t bits) {
   STEWARD_CHECK(!points.empty() && points.size() == factors.size());
+  if (points.size() == 1) return multiple(points[0], factors[0]);
   const std::vector<byte> numbers = packed(factors, bits);
   const G2* const point_list[2] = {points.data(), nullptr};
   const byte* const number_list[2] = {numbers.data(), nullptr};

@@ -85,6 +85,8 @@ G2 sum(const G2& a, const G2& b);
 G1 negative(const G1& point);
 G2 negative(const G2& point);
 
+G2 sum(std::span<const G2> points);  // of at least one
+
 // Σ factor_i · point_i. Points and factors are public; the factors are below 2^bits.
 G1 combination(std::span<const G1> points, std::span<const Scalar> factors, std::size_t bits = 255);
 G2 combination(std::span<const G2> points, std::span<const Scalar> factors, std::size_t bits = 255);

@@ -25,6 +25,7 @@
 
 #include "common/check.h"
 #include "crypto/bls.h"
+#include "crypto/bls_deal.h"
 #include "crypto/bls_dleq.h"
 #include "crypto/secret.h"
 
@@ -49,18 +50,18 @@ struct DealParts {
   BytesView signed_part;            // all before the proof
   G1 r{};                           // R
   G1 r_second{};                    // R'
-  std::vector<G2> commitments{{}};  // by power of X; that of X^0 is infinity
+  BytesView commitments;            // read_commitments takes them apart
   std::vector<Scalar> ciphertexts;  // by holder
   BytesView proof;
 };
 
 // The parts of a deal of the right form whose R is a point of the group (its x_j-th multiple tells
-// nothing of x_j then). The commitments are on the curve; whether in the group is not checked here.
+// nothing of x_j then).
 std::optional<DealParts> parse(const BlsPublicKey& key, const Deal& deal) {
-  const std::size_t commitments = key.threshold() - 1;
+  const std::size_t commitments = (key.threshold() - 1) * kG2Bytes;
   const BytesView bytes = deal.deal;
   const std::size_t before_proof =
-      kDealTag.size() + 2 * kG1Bytes + commitments * kG2Bytes + key.servers() * kScalarBytes;
+      kDealTag.size() + 2 * kG1Bytes + commitments + key.servers() * kScalarBytes;
   if (deal.dealer >= key.servers() || bytes.size() != before_proof + kDleqProofBytes ||
       bytes.substr(0, kDealTag.size()) != kDealTag) {
     return std::nullopt;
@@ -78,11 +79,7 @@ std::optional<DealParts> parse(const BlsPublicKey& key, const Deal& deal) {
   if (!r || !r_second || !in_group(*r)) return std::nullopt;
   parts.r = *r;
   parts.r_second = *r_second;
-  for (std::size_t t = 0; t < commitments; ++t) {
-    const std::optional<G2> commitment = decode_g2(next(kG2Bytes));
-    if (!commitment) return std::nullopt;
-    parts.commitments.push_back(*commitment);
-  }
+  parts.commitments = next(commitments);
   for (std::uint32_t holder = 0; holder < key.servers(); ++holder) {
     const std::optional<Scalar> ciphertext = Scalar::decode(next(kScalarBytes));
     if (!ciphertext) return std::nullopt;
@@ -90,6 +87,17 @@ std::optional<DealParts> parse(const BlsPublicKey& key, const Deal& deal) {
   }
   parts.proof = rest;
   return parts;
+}
+
+// C_t by t, with infinity in the place of C_0. On the curve; whether in the group is not checked.
+std::optional<std::vector<G2>> read_commitments(const DealParts& parts) {
+  std::vector<G2> out = {G2{}};
+  for (std::size_t at = 0; at < parts.commitments.size(); at += kG2Bytes) {
+    const std::optional<G2> commitment = decode_g2(parts.commitments.substr(at, kG2Bytes));
+    if (!commitment) return std::nullopt;
+    out.push_back(*commitment);
+  }
+  return out;
 }
 
 // What a proof about a deal is bound to.
@@ -111,9 +119,11 @@ DleqStatement knows_r(const BlsPublicKey& key, const G1& r, const G1& r_second) 
 std::optional<DealParts> parse_and_check(const BlsPublicKey& key, const Deal& deal) {
   std::optional<DealParts> parts = parse(key, deal);
   if (!parts || !in_group(parts->r_second)) return std::nullopt;
-  const auto outside = [](const G2& point) { return !in_group(point); };
-  const std::span<const G2> commitments = std::span(parts->commitments).subspan(1);
-  if (std::any_of(commitments.begin(), commitments.end(), outside)) return std::nullopt;
+  const std::optional<std::vector<G2>> commitments = read_commitments(*parts);
+  const auto outside = [](const G2& point) { return !is_infinity(point) && !in_group(point); };
+  if (!commitments || std::any_of(commitments->begin(), commitments->end(), outside)) {
+    return std::nullopt;
+  }
   if (!verify_equal_logs(knows_r(key, parts->r, parts->r_second),
                          binding(kDealProofTag, key, deal, parts->signed_part), parts->proof)) {
     return std::nullopt;
@@ -135,7 +145,9 @@ Scalar pad(const BlsPublicKey& key, const Deal& deal, ServerIndex holder, const 
 }
 
 bool fits(const DealParts& parts, ServerIndex holder, const Scalar& subshare) {
-  return equal(multiple(generator_g2(), subshare), evaluate(parts.commitments, holder + 1));
+  const std::optional<std::vector<G2>> commitments = read_commitments(parts);
+  return commitments && equal(multiple(generator_g2(), subshare),
+                              evaluate(std::span<const G2>(*commitments), holder + 1));
 }
 
 // What is left when deals and their own retractions in the same list have cancelled; places.
@@ -171,6 +183,24 @@ Scalar open(const BlsPublicKey& key, const Deal& deal, const DealParts& parts,
 
 }  // namespace
 
+Bytes seal_bls_deal(const BlsPublicKey& key, const Deal& dealer_and_context,
+                    const BlsDealSecrets& secrets, BytesView entropy) {
+  const Deal& deal = dealer_and_context;
+  const G1 r = multiple(generator_g1(), secrets.log);
+  const G1 r_second = multiple(second_generator(key), secrets.log);
+  Bytes out(kDealTag);
+  out += encode(r) + encode(r_second);
+  for (std::uint32_t t = 1; t < key.threshold(); ++t) {
+    out += encode(multiple(generator_g2(), secrets.polynomial[t]));
+  }
+  for (ServerIndex holder = 0; holder < key.servers(); ++holder) {
+    const G1 shared = multiple(key.parts().encryption_keys[holder], secrets.log);
+    out += (secrets.subshares[holder] + pad(key, deal, holder, r, shared)).encoded();
+  }
+  return out + prove_equal_logs(knows_r(key, r, r_second), binding(kDealProofTag, key, deal, out),
+                                secrets.log, entropy);
+}
+
 Bytes BlsPublicKey::make_deal(const Deal& dealer_and_context, BytesView entropy) const {
   const Deal& deal = dealer_and_context;
   STEWARD_CHECK(entropy.size() >= kMinEntropyBytes && deal.dealer < servers());
@@ -180,25 +210,14 @@ Bytes BlsPublicKey::make_deal(const Deal& dealer_and_context, BytesView entropy)
     append_u32(place, index);
     return Scalar::hashed({kDealRandomTag, entropy, id_.view(), deal.context, place});
   };
-  const Scalar log = random(0);  // r
-  std::vector<Scalar> polynomial(threshold());
-  for (std::uint32_t t = 1; t < threshold(); ++t) polynomial[t] = random(t);
-
-  const G1 r = multiple(generator_g1(), log);
-  const G1 r_second = multiple(second_generator(*this), log);
-  Bytes out(kDealTag);
-  out += encode(r) + encode(r_second);
-  for (std::uint32_t t = 1; t < threshold(); ++t) {
-    out += encode(multiple(generator_g2(), polynomial[t]));
-  }
+  BlsDealSecrets secrets;
+  secrets.log = random(0);
+  secrets.polynomial.resize(threshold());
+  for (std::uint32_t t = 1; t < threshold(); ++t) secrets.polynomial[t] = random(t);
   for (ServerIndex holder = 0; holder < servers(); ++holder) {
-    const G1 shared = multiple(parts_.encryption_keys[holder], log);
-    const Scalar ciphertext =
-        evaluate(polynomial, holder + 1) + pad(*this, deal, holder, r, shared);
-    out += ciphertext.encoded();
+    secrets.subshares.push_back(evaluate(secrets.polynomial, holder + 1));
   }
-  return out + prove_equal_logs(knows_r(*this, r, r_second),
-                                binding(kDealProofTag, *this, deal, out), log, entropy);
+  return seal_bls_deal(*this, deal, secrets, entropy);
 }
 
 bool BlsPublicKey::well_formed(const Deal& deal) const {
@@ -208,15 +227,19 @@ bool BlsPublicKey::well_formed(const Deal& deal) const {
 // V'_j = V_j + Σ_t (j+1)^t Σ_deals ±C_t: the commitments are added up before anything is
 // multiplied.
 SitePublicKeyPtr BlsPublicKey::renewed(ShareEpoch epoch, std::span<const Deal> deals) const {
-  std::vector<G2> total(threshold());
+  std::vector<std::vector<G2>> commitments(threshold(), {G2{}});  // all C_t, by t
   for (const std::size_t place : standing(deals)) {
     const std::optional<DealParts> deal = parse(*this, deals[place]);
     STEWARD_CHECK(deal.has_value());
+    const std::optional<std::vector<G2>> points = read_commitments(*deal);
+    STEWARD_CHECK(points.has_value());
     for (std::uint32_t t = 1; t < threshold(); ++t) {
-      const G2& commitment = deal->commitments[t];
-      total[t] = sum(total[t], deals[place].retracted ? negative(commitment) : commitment);
+      const G2& point = (*points)[t];
+      commitments[t].push_back(deals[place].retracted ? negative(point) : point);
     }
   }
+  std::vector<G2> total;
+  for (const std::vector<G2>& of_one_power : commitments) total.push_back(sum(of_one_power));
   BlsParts parts = parts_;
   parts.epoch = epoch;
   for (ServerIndex holder = 0; holder < servers(); ++holder) {
