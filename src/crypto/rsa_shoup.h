@@ -1,7 +1,7 @@
 // Threshold RSA after V. Shoup, "Practical Threshold Signatures" (Eurocrypt 2000), Protocol 2, as
 // resolved in SPEC 1.1. A combined signature is an ordinary RSA-PSS signature (SHA-256,
 // MGF1-SHA-256, empty salt, e = 65537) under the key that pem() gives. Keys are made by
-// rsa_shoup_dealer.h.
+// rsa_shoup_dealer.h; their shares are dealt anew, under the next epoch, by rsa_shoup_redeal.h.
 //
 // Immutable and thread-safe. Operations on the secret share take time independent of it.
 #pragma once
@@ -25,6 +25,7 @@ using RsaShoupPublicKeyPtr = std::shared_ptr<const RsaShoupPublicKey>;
 // The paper's names: n the modulus, u of Jacobi symbol -1, v a square, v_i = v^(s_i).
 struct RsaShoupParts {
   std::uint32_t threshold = 0;  // k
+  ShareEpoch epoch = 0;         // how often shares were dealt anew
   Bn n;
   Bn u;
   Bn v;
@@ -46,6 +47,7 @@ class RsaShoupPublicKey final : public SitePublicKey {
   std::uint32_t servers() const override {
     return static_cast<std::uint32_t>(parts_.share_keys.size());
   }
+  ShareEpoch epoch() const override { return parts_.epoch; }
   Bytes encoded() const override { return encoded_; }
   Bytes identity() const override;
   std::string scheme() const override { return kRsaShoupScheme; }
@@ -58,7 +60,7 @@ class RsaShoupPublicKey final : public SitePublicKey {
   // The rest serves the secret side of the scheme.
   const RsaShoupParts& parts() const { return parts_; }
   const BN_MONT_CTX* montgomery() const { return montgomery_.get(); }
-  const Digest& id() const { return id_; }  // digest of encoded()
+  const Digest& id() const { return id_; }  // digest of encoded(), hence another in each epoch
   std::size_t modulus_bytes() const { return bn_size(parts_.n.get()); }
   std::size_t share_bits() const { return modulus_bytes() * 8; }  // L: no s_i is longer
 
@@ -91,6 +93,9 @@ class RsaShoupKeyShare final : public SiteKeyShare {
   static SecretBytes encode(const RsaShoupPublicKey& key, ServerIndex server, const BIGNUM* secret);
 
   ServerIndex server() const { return server_; }
+  const Digest& key_id() const { return key_->id(); }
+  const BIGNUM* secret() const { return secret_.get(); }  // s_i, for who deals anew
+  ShareEpoch epoch() const override { return key_->epoch(); }
   SecretBytes encoded() const override;
   Bytes share(BytesView message) const override;
   Bytes prove(BytesView message, BytesView share) const override;

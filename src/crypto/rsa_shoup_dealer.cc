@@ -101,6 +101,11 @@ Bn smallest_nonresidue(const BIGNUM* n, BN_CTX* context) {
   return u;
 }
 
+// Safe primes beyond 5 are 3 mod 4. Without that m would be even, and n not as the proofs need it.
+bool may_be_safe(const BIGNUM* prime) {
+  return BN_num_bits(prime) > 3 && BN_is_bit_set(prime, 0) && BN_is_bit_set(prime, 1);
+}
+
 }  // namespace
 
 Result<SafePrimes> generate_safe_primes(std::size_t modulus_bits, const PrimeProgress& progress) {
@@ -119,13 +124,11 @@ Result<SafePrimes> generate_safe_primes(std::size_t modulus_bits, const PrimePro
 Result<RsaShoupDeal> deal_rsa_shoup(const SafePrimes& primes, std::uint32_t threshold,
                                     std::uint32_t servers) {
   if (BN_cmp(primes.p.get(), primes.q.get()) == 0) return bad_input("the two primes are equal");
-  if (servers == 0 || servers > kMaxShares || threshold == 0 || threshold > servers) {
-    return bad_input("a threshold key needs 1 to 64 servers and a threshold among them");
+  if (BN_num_bits(primes.p.get()) != BN_num_bits(primes.q.get()) || !may_be_safe(primes.p.get()) ||
+      !may_be_safe(primes.q.get())) {
+    return bad_input("the two primes are not safe primes of equal size");
   }
   const BnContext context = bn_context();
-  const DealerSecrets secrets = dealer_secrets(primes, context.get());
-  const std::vector<Bn> shares = split(secrets, threshold, servers, context.get());
-
   RsaShoupParts parts;
   parts.threshold = threshold;
   parts.n = bn_new();
@@ -134,6 +137,18 @@ Result<RsaShoupDeal> deal_rsa_shoup(const SafePrimes& primes, std::uint32_t thre
   parts.v = bn_new();
   bn_check(
       BN_mod_sqr(parts.v.get(), random_below(parts.n.get()).get(), parts.n.get(), context.get()));
+  return deal_rsa_shoup_shares(primes, std::move(parts), servers);
+}
+
+Result<RsaShoupDeal> deal_rsa_shoup_shares(const SafePrimes& primes, RsaShoupParts constants,
+                                           std::uint32_t servers) {
+  RsaShoupParts parts = std::move(constants);
+  if (servers == 0 || servers > kMaxShares || parts.threshold == 0 || parts.threshold > servers) {
+    return bad_input("a threshold key needs 1 to 64 servers and a threshold among them");
+  }
+  const BnContext context = bn_context();
+  const DealerSecrets secrets = dealer_secrets(primes, context.get());
+  const std::vector<Bn> shares = split(secrets, parts.threshold, servers, context.get());
   for (const Bn& share : shares) {
     Bn share_key = bn_new();
     bn_check(BN_mod_exp_mont_consttime(share_key.get(), parts.v.get(), share.get(), parts.n.get(),

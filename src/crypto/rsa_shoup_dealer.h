@@ -28,8 +28,14 @@ struct RsaShoupDeal {
   std::vector<SecretBytes> shares;  // encoded, by server index
 };
 
-// The caller vouches that the primes are safe, distinct and of equal size.
+// The caller vouches that the primes are safe; that they are distinct, of equal size and 3 mod 4 is
+// checked.
 Result<RsaShoupDeal> deal_rsa_shoup(const SafePrimes& primes, std::uint32_t threshold,
                                     std::uint32_t servers);
+
+// New shares, by a fresh polynomial, of the secret key that the primes give. `constants` are the
+// parts of the public key but for the share keys, n the product of the primes.
+Result<RsaShoupDeal> deal_rsa_shoup_shares(const SafePrimes& primes, RsaShoupParts constants,
+                                           std::uint32_t servers);
 
 }  // namespace steward::crypto

@@ -7,7 +7,8 @@
 namespace steward::crypto {
 namespace {
 
-constexpr std::string_view kKeyTag = "steward/rsa-shoup/public/1";
+constexpr std::string_view kKeyTag = "steward/rsa-shoup/public/2";
+constexpr std::string_view kIdentityTag = "steward/rsa-shoup/identity/1";
 
 Bytes encode_parts(const RsaShoupParts& parts) {
   Bytes out;
@@ -15,6 +16,7 @@ Bytes encode_parts(const RsaShoupParts& parts) {
   append_u32(out, kRsaExponent);
   append_u32(out, parts.threshold);
   append_u32(out, static_cast<std::uint32_t>(parts.share_keys.size()));
+  append_u64(out, parts.epoch);
   append_framed(out, bn_to_bytes(parts.n.get()));
   append_framed(out, bn_to_bytes(parts.u.get()));
   append_framed(out, bn_to_bytes(parts.v.get()));
@@ -36,12 +38,17 @@ Status check_parts(const RsaShoupParts& parts) {
       !BN_is_odd(parts.n.get())) {
     return bad_input("the modulus of the threshold key is even or of an unusable size");
   }
-  bool elements_fit = in_group(parts.u, parts.n) && in_group(parts.v, parts.n);
-  for (const Bn& share_key : parts.share_keys) {
-    elements_fit = elements_fit && in_group(share_key, parts.n);
-  }
+  // Squares have symbol 1; either symbol says that the number has no factor in common with n.
   const BnContext context = bn_context();
-  if (!elements_fit || BN_kronecker(parts.u.get(), parts.n.get(), context.get()) != -1) {
+  const auto has_symbol = [&](const Bn& element, int symbol) {
+    return in_group(element, parts.n) &&
+           BN_kronecker(element.get(), parts.n.get(), context.get()) == symbol;
+  };
+  bool elements_fit = has_symbol(parts.u, -1) && has_symbol(parts.v, 1);
+  for (const Bn& share_key : parts.share_keys) {
+    elements_fit = elements_fit && has_symbol(share_key, 1);
+  }
+  if (!elements_fit) {
     return bad_input("the threshold key holds numbers that do not fit its modulus");
   }
   return {};
@@ -72,7 +79,7 @@ Result<RsaShoupPublicKeyPtr> RsaShoupPublicKey::from_parts(RsaShoupParts parts) 
 // Moduli differ, so n alone tells keys apart; u and v are constants of the dealing.
 Bytes RsaShoupPublicKey::identity() const {
   Bytes out;
-  append_framed(out, kKeyTag);
+  append_framed(out, kIdentityTag);
   append_u32(out, kRsaExponent);
   append_u32(out, threshold());
   append_u32(out, servers());
@@ -88,6 +95,7 @@ Result<RsaShoupPublicKeyPtr> RsaShoupPublicKey::decode(BytesView encoded) {
   RsaShoupParts parts;
   parts.threshold = reader.u32();
   const std::uint32_t servers = reader.u32();
+  parts.epoch = reader.u64();
   if (tag != kKeyTag || exponent != kRsaExponent || servers > kMaxShares) return malformed;
 
   const auto read_number = [&reader] {

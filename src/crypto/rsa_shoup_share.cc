@@ -6,7 +6,7 @@
 namespace steward::crypto {
 namespace {
 
-constexpr std::string_view kShareTag = "steward/rsa-shoup/share/1";
+constexpr std::string_view kShareTag = "steward/rsa-shoup/share/2";
 
 }  // namespace
 
@@ -23,6 +23,7 @@ SecretBytes RsaShoupKeyShare::encode(const RsaShoupPublicKey& key, ServerIndex s
   Bytes header;
   append_framed(header, kShareTag);
   append_framed(header, key.id().view());
+  append_u64(header, key.epoch());
   append_u32(header, server);
   const std::size_t secret_bytes = key.share_bits() / 8;
   append_u32(header, static_cast<std::uint32_t>(secret_bytes));
@@ -37,12 +38,17 @@ Result<std::shared_ptr<const RsaShoupKeyShare>> RsaShoupKeyShare::decode(RsaShou
   ByteReader reader(encoded);
   const BytesView tag = reader.framed();
   const BytesView key_id = reader.framed();
+  const ShareEpoch epoch = reader.u64();
   const ServerIndex server = reader.u32();
   const BytesView secret_bytes = reader.framed();
   if (!reader.done() || tag != kShareTag || secret_bytes.size() != key->share_bits() / 8) {
     return bad_input("this is not the encoding of a threshold RSA key share");
   }
-  if (key_id != key->id().view() || server >= key->parts().share_keys.size()) {
+  if (epoch != key->epoch()) {
+    return bad_input("the key share is of epoch " + std::to_string(epoch) +
+                     ", the site's public key of epoch " + std::to_string(key->epoch()));
+  }
+  if (key_id != key->id().view() || server >= key->servers()) {
     return bad_input("the key share belongs to another site key than the one in use");
   }
   Bn secret = bn_from_bytes(secret_bytes);

@@ -6,7 +6,7 @@
 #include "crypto/bls.h"
 #include "crypto/ed25519_multi.h"
 #include "crypto/plain_site_key.h"
-#include "crypto/rsa_shoup_dealer.h"
+#include "crypto/rsa_shoup_redeal.h"
 
 namespace steward::crypto {
 namespace {
@@ -53,10 +53,7 @@ Result<SiteKeySharePtr> decode_rsa_share(const SitePublicKeyPtr& key, ServerInde
   return any_share(share);
 }
 
-Result<SiteKeyDeal> deal_rsa(const SiteKeySpec& spec, const DealProgress& progress) {
-  const Result<SafePrimes> primes = generate_safe_primes(spec.rsa_bits, progress);
-  if (!primes) return primes.error();
-  const Result<RsaShoupDeal> dealt = deal_rsa_shoup(*primes, spec.threshold, spec.servers);
+Result<SiteKeyDeal> any_deal(const Result<RsaShoupDeal>& dealt) {
   if (!dealt) return dealt.error();
   SiteKeyDeal deal{dealt->public_key, {}};
   for (const SecretBytes& encoded : dealt->shares) {
@@ -65,6 +62,12 @@ Result<SiteKeyDeal> deal_rsa(const SiteKeySpec& spec, const DealProgress& progre
     deal.shares.push_back(*share);
   }
   return deal;
+}
+
+Result<SiteKeyDeal> deal_rsa(const SiteKeySpec& spec, const DealProgress& progress) {
+  const Result<SafePrimes> primes = generate_safe_primes(spec.rsa_bits, progress);
+  if (!primes) return primes.error();
+  return any_deal(deal_rsa_shoup(*primes, spec.threshold, spec.servers));
 }
 
 Result<SitePublicKeyPtr> decode_bls_key(BytesView encoded) {
@@ -161,6 +164,18 @@ Status check_site_key_spec(const SiteKeySpec& spec) {
 Result<SiteKeyDeal> deal_site_key(const SiteKeySpec& spec, const DealProgress& progress) {
   if (Status status = check_site_key_spec(spec); !status) return status.error();
   return find_scheme(spec.scheme)->deal(spec, progress);
+}
+
+Result<SiteKeyDeal> redeal_site_key(const SitePublicKeyPtr& key,
+                                    std::span<const SiteKeySharePtr> shares) {
+  const auto rsa = std::dynamic_pointer_cast<const RsaShoupPublicKey>(key);
+  if (!rsa) return bad_input("keys of the scheme \"" + key->scheme() + "\" are not dealt anew");
+  std::vector<RsaShoupKeySharePtr> rsa_shares;
+  for (const SiteKeySharePtr& share : shares) {
+    rsa_shares.push_back(std::dynamic_pointer_cast<const RsaShoupKeyShare>(share));
+    if (!rsa_shares.back()) return bad_input("a key share is of another scheme than the site key");
+  }
+  return any_deal(redeal_rsa_shoup(rsa, rsa_shares));
 }
 
 Result<SitePublicKeyPtr> decode_site_key(const std::string& scheme, BytesView encoded) {

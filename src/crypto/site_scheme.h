@@ -35,6 +35,12 @@ using DealProgress = std::function<void(std::uint64_t candidates)>;
 // Fresh keys from the system's randomness.
 Result<SiteKeyDeal> deal_site_key(const SiteKeySpec& spec, const DealProgress& progress = {});
 
+// New shares of the same key under the next epoch, made offline from those of any `threshold`
+// servers (rsa_shoup_redeal.h). An error for keys of other schemes: BLS shares are renewed by their
+// holders (share_renewal.h), and what has no shares of one secret has nothing to deal anew.
+Result<SiteKeyDeal> redeal_site_key(const SitePublicKeyPtr& key,
+                                    std::span<const SiteKeySharePtr> shares);
+
 // Hostile bytes welcome.
 Result<SitePublicKeyPtr> decode_site_key(const std::string& scheme, BytesView encoded);
 
