@@ -255,26 +255,21 @@ std::variant<SiteKeySharePtr, std::vector<std::size_t>> BlsPublicKey::renew_shar
   const auto* key = dynamic_cast<const BlsPublicKey*>(next.get());
   STEWARD_CHECK(key != nullptr && key->id() == id_);
 
-  const std::vector<std::size_t> places = standing(deals);
-  std::vector<std::optional<DealParts>> parsed;
-  std::vector<Scalar> subshares;
+  // One by one, although the sum would tell whether the new share is right: lies that cancel would
+  // come to light when one of them is taken back, too late to complain of the other.
   BlsShareSecrets secrets = share.secrets();
-  for (const std::size_t place : places) {
-    parsed.push_back(parse(*this, deals[place]));
-    subshares.push_back(parsed.back() ? open(*this, deals[place], *parsed.back(), share)
-                                      : Scalar());
-    secrets.signing = deals[place].retracted ? secrets.signing - subshares.back()
-                                             : secrets.signing + subshares.back();
-  }
-  // If the sum fits the share key, so it is the share, whatever it is the sum of.
-  if (auto renewed = BlsKeyShare::from_secrets(*key, share.server(), std::move(secrets))) {
-    return SiteKeySharePtr(std::move(renewed));
-  }
   std::vector<std::size_t> wrong;
-  for (std::size_t i = 0; i < places.size(); ++i) {
-    if (!parsed[i] || !fits(*parsed[i], share.server(), subshares[i])) wrong.push_back(places[i]);
+  for (const std::size_t place : standing(deals)) {
+    const Deal& deal = deals[place];
+    const std::optional<DealParts> parts = parse(*this, deal);
+    const Scalar subshare = parts ? open(*this, deal, *parts, share) : Scalar();
+    if (!parts || !fits(*parts, share.server(), subshare)) wrong.push_back(place);
+    secrets.signing = deal.retracted ? secrets.signing - subshare : secrets.signing + subshare;
   }
-  return wrong;
+  if (!wrong.empty()) return wrong;
+  auto renewed = BlsKeyShare::from_secrets(*key, share.server(), std::move(secrets));
+  if (renewed == nullptr) return wrong;
+  return SiteKeySharePtr(std::move(renewed));
 }
 
 Bytes BlsPublicKey::make_complaint(const SiteKeyShare& own, const Deal& deal,

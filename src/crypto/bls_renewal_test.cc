@@ -27,7 +27,7 @@ std::vector<Deal> deals_of_all(const BlsPublicKey& key, const Bytes& context) {
 
 // A dealer that means well but for what it tells `victim`.
 Deal lying_deal(const BlsPublicKey& key, ServerIndex dealer, const Bytes& context,
-                ServerIndex victim) {
+                ServerIndex victim, const Scalar& error = Scalar(1)) {
   Deal deal{dealer, context, {}};
   BlsDealSecrets secrets;
   secrets.log = Scalar::random();
@@ -36,7 +36,7 @@ Deal lying_deal(const BlsPublicKey& key, ServerIndex dealer, const Bytes& contex
   for (ServerIndex holder = 0; holder < key.servers(); ++holder) {
     secrets.subshares.push_back(evaluate(secrets.polynomial, holder + 1));
   }
-  secrets.subshares[victim] = secrets.subshares[victim] + Scalar(1);
+  secrets.subshares[victim] = secrets.subshares[victim] + error;
   deal.deal = seal_bls_deal(key, deal, secrets, fresh_entropy());
   return deal;
 }
@@ -189,6 +189,17 @@ TEST(BlsRenewal, ALieIsFoundByItsVictimAndProvedToAll) {
   elsewhere = deals[2];
   elsewhere.dealer = 0;
   EXPECT_FALSE(old.key->proves_wrong(elsewhere, 1, complaint));
+}
+
+// Else the victim would be left without a share when one of the two is taken back.
+TEST(BlsRenewal, LiesThatCancelAreFoundToo) {
+  const Site old = make_site(3, 4);
+  std::vector<Deal> deals = deals_of_all(*old.key, "context");
+  deals[1] = lying_deal(*old.key, 1, "context", 3, Scalar(5));
+  deals[2] = lying_deal(*old.key, 2, "context", 3, -Scalar(5));
+  const BlsPublicKeyPtr next = renewed_key(old, 1, deals);
+  EXPECT_EQ(wrong_deals(old, 3, next, deals), (std::vector<std::size_t>{1, 2}));
+  EXPECT_NE(renewed_share(old, 0, next, deals), nullptr);
 }
 
 TEST(BlsRenewal, FalseComplaintsConvinceNobody) {

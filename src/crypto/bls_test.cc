@@ -136,6 +136,7 @@ TEST(Bls, ErrorsThatCancelAreFoundToo) {
   std::vector<SignatureShare> exchanged = shares_of(site, {0, 1, 2, 3}, "message");
   std::swap(exchanged[0].share, exchanged[2].share);
   exchanged.push_back({9, exchanged[1].share});
+  exchanged.push_back({2, exchanged[1].share});
   EXPECT_EQ(site.key->wrong_shares("message", exchanged), (std::vector<ServerIndex>{0, 2, 9}));
 }
 
