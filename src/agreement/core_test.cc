@@ -1,6 +1,7 @@
 // What PBFT and Paxos both promise, over the sizes that are configured in practice.
 #include <gtest/gtest.h>
 
+#include "agreement/ordered_log.h"
 #include "agreement/testing/cluster.h"
 
 namespace steward::agreement {
@@ -215,6 +216,35 @@ TEST_P(CoreTest, CorruptRecordsAreRefused) {
     ASSERT_FALSE(core.ok());
     EXPECT_EQ(core.error().code, ErrorCode::kCorrupt);
   }
+}
+
+// Each can be read; together, or by this protocol, they cannot have been written.
+TEST_P(CoreTest, RecordsThatContradictEachOtherAreRefused) {
+  const Options core_options = Cluster(options(6)).core_options(0);
+  const auto batch = wire::make_batch({"x"});
+  wire::ProposedRecord proposed;
+  proposed.set_view(1);
+  proposed.set_digest(batch->digest.str());
+  proposed.set_batch(batch->encoded);
+  wire::CertificateRecord certificate;
+  certificate.set_digest(batch->digest.str());
+  const auto refused = [&](std::vector<Record> records) {
+    const auto core = open_core(GetParam().protocol, core_options, records);
+    return !core.ok() && core.error().code == ErrorCode::kCorrupt;
+  };
+  EXPECT_TRUE(refused({{1, kProposedRecord, proposed.SerializeAsString()}})) << "view 1 unrecorded";
+  proposed.set_view(0);
+  const Record sound{1, kProposedRecord, proposed.SerializeAsString()};
+  EXPECT_FALSE(refused({sound}));
+  EXPECT_TRUE(refused({sound, {1, kPreparedRecord, certificate.SerializeAsString()}}));
+  EXPECT_EQ(refused({sound, {1, kCommittedRecord, certificate.SerializeAsString()}}),
+            GetParam().protocol == Protocol::kPbft);
+  certificate.set_view(3);
+  for (std::uint32_t i = 0; i < core_options.quorums.quorum(); ++i) certificate.add_proofs("proof");
+  EXPECT_TRUE(refused({sound, {1, kPreparedRecord, certificate.SerializeAsString()}}));
+  wire::StableCheckpoint own;
+  own.set_digest(batch->digest.str());
+  EXPECT_TRUE(refused({{1, kCheckpointRecord, own.SerializeAsString()}}));
 }
 
 TEST_P(CoreTest, HostileMessagesAreCountedAndHarmless) {

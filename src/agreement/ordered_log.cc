@@ -79,11 +79,35 @@ Status OrderedLog::load(std::span<const Record> records) {
   }
   committed_ = covered_ = stable();
   forget();
+  return check_loaded();
+}
+
+// Records that this core cannot have written, whatever it received.
+Status OrderedLog::check_loaded() const {
   for (const auto& [n, slot] : slots_) {
-    if (slot.prepared && !slot.proposal) return corrupt("a certificate has no proposal");
+    if (slot.proposal && slot.proposal->view > recorded_view_.value_or(0)) {
+      return corrupt("a proposal is of a later view than the recorded one");
+    }
+    const std::size_t quorum = options_.quorums.byzantine ? options_.quorums.quorum() : 0;
+    if (slot.chosen && slot.chosen->proofs.size() < quorum) {
+      return corrupt("a committed batch has too few proofs; was the protocol changed?");
+    }
+    if (!slot.prepared) continue;
+    if (!slot.proposal) return corrupt("a certificate has no proposal");
+    if (!options_.quorums.byzantine || slot.prepared->proofs.size() != quorum) {
+      return corrupt("a certificate is not a quorum's; was the protocol changed?");
+    }
+    const Certificate& prepared = *slot.prepared;
+    const auto differs = [&prepared](const auto& other) {
+      return other.view == prepared.view && other.batch->digest != prepared.digest;
+    };
+    if (slot.proposal->view < prepared.view || differs(*slot.proposal) ||
+        (slot.chosen && differs(*slot.chosen))) {
+      return corrupt("a certificate contradicts the proposal or what is committed");
+    }
   }
-  if (!taken_.empty() && taken_.rbegin()->first > high()) {
-    return corrupt("an own checkpoint lies beyond the window");
+  for (const auto& [n, digest] : taken_) {
+    if (n > high() || !is_checkpoint(n)) return corrupt("an own checkpoint is out of place");
   }
   return {};
 }

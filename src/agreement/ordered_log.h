@@ -76,6 +76,7 @@ class OrderedLog {
   void deliver(Actions& actions);
   void cover(Sequence n, Actions& actions);
   Status load_record(const Record& record, Loaded& loaded);
+  Status check_loaded() const;
   void forget();
   Sequence tail_start() const;  // the last sequence that is forgotten
 
