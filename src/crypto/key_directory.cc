@@ -14,7 +14,10 @@ Digest KeyDirectory::cluster_id() const {
     for (const Bytes& server : site.servers) append_framed(keys, server);
   }
   append_u32(keys, static_cast<std::uint32_t>(clients.size()));
-  for (const Bytes& client : clients) append_framed(keys, client);
+  for (const Bytes& client : clients) {
+    append_framed(keys, client);
+    append_u8(keys, is_operator(client) ? 1 : 0);
+  }
   return sha256_parts({"steward/cluster-id", keys});
 }
 
@@ -30,6 +33,10 @@ std::optional<ServerId> KeyDirectory::find_server(BytesView public_key) const {
 
 bool KeyDirectory::is_client(BytesView public_key) const {
   return std::find(clients.begin(), clients.end(), public_key) != clients.end();
+}
+
+bool KeyDirectory::is_operator(BytesView public_key) const {
+  return std::find(operators.begin(), operators.end(), public_key) != operators.end();
 }
 
 }  // namespace steward::crypto

@@ -20,14 +20,16 @@ struct SiteKeys {
 
 struct KeyDirectory {
   std::vector<SiteKeys> sites;
-  std::vector<Bytes> clients;  // public keys of clients (gateways, operators) that may connect
+  std::vector<Bytes> clients;    // public keys of clients (gateways, operators) that may connect
+  std::vector<Bytes> operators;  // those of `clients` that may also give orders about the cluster
   std::shared_ptr<const SignatureVerifier> signatures;
 
-  // The cluster's id: digest over every key in canonical order.
+  // The cluster's id: digest over every key in canonical order, and over who is an operator.
   Digest cluster_id() const;
 
   std::optional<ServerId> find_server(BytesView public_key) const;
   bool is_client(BytesView public_key) const;
+  bool is_operator(BytesView public_key) const;
 };
 
 }  // namespace steward::crypto

@@ -44,6 +44,16 @@ TEST(KeyDirectory, FindsServersAndClients) {
   EXPECT_FALSE(keys.is_client("a"));
 }
 
+TEST(KeyDirectory, OnlySomeClientsAreOperators) {
+  KeyDirectory keys = two_sites();
+  keys.clients.emplace_back("chief");
+  keys.operators = {"chief"};
+  EXPECT_TRUE(keys.is_client("chief"));
+  EXPECT_TRUE(keys.is_operator("chief"));
+  EXPECT_FALSE(keys.is_operator("client"));
+  EXPECT_FALSE(keys.is_operator("a"));
+}
+
 TEST(KeyDirectory, EveryKeyAndItsPlaceMakeTheClusterId) {
   std::set<Digest> ids;
   ids.insert(two_sites().cluster_id());
@@ -62,10 +72,13 @@ TEST(KeyDirectory, EveryKeyAndItsPlaceMakeTheClusterId) {
   KeyDirectory other_site = two_sites();
   other_site.sites[0].site = std::make_shared<NamedKey>("third");
   ids.insert(other_site.cluster_id());
+  KeyDirectory promoted = two_sites();
+  promoted.operators = promoted.clients;
+  ids.insert(promoted.cluster_id());
   KeyDirectory no_client = two_sites();
   no_client.clients.clear();
   ids.insert(no_client.cluster_id());
-  EXPECT_EQ(ids.size(), 6u);
+  EXPECT_EQ(ids.size(), 7u);
 }
 
 }  // namespace

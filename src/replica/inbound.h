@@ -38,10 +38,32 @@ struct ForwardedUpdates {
   std::vector<CheckedUpdate> updates;
 };
 
-using Inbound = std::variant<LocalAgreement, ExpiredTimer, wire::Share, wire::ShareRequest,
-                             SiteDataReceived, ForwardedUpdates, wire::ManifestRequest,
-                             wire::Manifest, wire::PagesRequest, wire::Pages>;
+struct ShareReceived {
+  wire::Share share;
+  Bytes header;  // the SignedHeader, its signature not checked
+};
+// A message of a key renewal, as the event to be ordered.
+struct RefreshReceived {
+  Bytes event;
+};
+// Somebody shows a share that another server of the site signed and that is said to be wrong.
+struct Accusation {
+  ServerIndex accused = 0;
+  wire::Share share;
+  Bytes header;  // the SignedHeader; its signature holds
+};
 
-using ClientInbound = std::variant<CheckedUpdate, wire::Query, wire::StatusRequest>;
+using Inbound =
+    std::variant<LocalAgreement, ExpiredTimer, ShareReceived, wire::ShareRequest, SiteDataReceived,
+                 ForwardedUpdates, wire::ManifestRequest, wire::Manifest, wire::PagesRequest,
+                 wire::Pages, RefreshReceived, Accusation>;
+
+// An operator's order to renew the site's key shares, as the event to be ordered.
+struct RefreshOrdered {
+  std::uint64_t id = 0;
+  Bytes event;
+};
+
+using ClientInbound = std::variant<CheckedUpdate, wire::Query, wire::StatusRequest, RefreshOrdered>;
 
 }  // namespace steward::replica

@@ -39,16 +39,20 @@ Server::Impl::Impl(Options options)
       domain_{keys_->cluster_id().str(), config_.epoch},
       signs_(site_.protocol == LocalProtocol::kPbft),
       execution_(std::move(options.state_machine), pages_),
-      machine_(config_, domain_, self_.site, execution_),
+      machine_(config_, domain_, self_.site, keys_->sites[self_.site].site, execution_),
       queue_(queue_limits(config_)),
       signing_({self_.server, static_cast<std::uint32_t>(site_.servers.size()),
-                keys_->sites[self_.site].site->threshold()}),
+                keys_->sites[self_.site].site->threshold(),
+                keys_->sites[self_.site].site->shares_prove_themselves()}),
+      keeper_(self_.server, std::move(options.share)),
       forwarder_(config_, self_),
       fetch_(self_.server, static_cast<std::uint32_t>(site_.servers.size())) {}
 
 Status Server::Impl::open(const storage::Store& store) {
   auto stored = layout::load(store);
   if (!stored) return stored.error();
+  evidence_ = std::move(stored->evidence);
+  for (const auto& [server, evidence] : evidence_) signing_.distrust(server);
   if (stored->snapshot > 0) {
     pages_.load(std::move(stored->pages));
     const bool sound = pages_.root() == stored->snapshot_digest &&
@@ -80,6 +84,7 @@ void Server::Impl::start() {
     step_core(agreement::CheckpointTaken{sequence, pages_root(pages)});
   }
   (void)execution_.take_replies();
+  follow_refresh();
   for (const site::LmTimerArm& arm : machine_.armed_timers()) arm_lm_timer(arm);
   for (const auto& [batch, signing] : machine_.unacknowledged_batches()) start_signing(signing);
   for (const auto& [site, link] : machine_.links()) {
@@ -106,6 +111,10 @@ void Server::Impl::handle(SigningDone input) {
   site::SigningActions actions;
   signing_.on_result(input.result, actions);
   apply(std::move(actions));
+  site::KeeperActions renewal;
+  keeper_.on_result(machine_.key_refresh(), input.result, renewal);
+  apply(std::move(renewal));
+  if (const auto* judged = std::get_if<site::Judged>(&input.result)) on_judged(*judged);
 }
 
 void Server::Impl::handle(TimerFired input) {
@@ -130,6 +139,8 @@ void Server::Impl::handle(TimerFired input) {
       signing_.retry(actions);
       return apply(std::move(actions));
     }
+    case TimerClass::kRefresh:
+      return on_refresh_timer();
     case TimerClass::kForward:
       forward_timer_ = false;
       return flush_forward();
@@ -201,7 +212,7 @@ wire::StatusReply Server::Impl::status() {
   count("local.", core_->rejections());
   count("machine.", machine_.rejections());
   count("wide.", machine_.wide_core().rejections());
-  count("", std::map<std::string, std::uint64_t>{{"guilty_shares", signing_.guilty().size()}});
+  add_key_status(reply);
   return reply;
 }
 

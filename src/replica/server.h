@@ -1,6 +1,7 @@
 // One server, whole and pure: the composition root of local protocol, logical machine, wide
 // protocol, BLink, threshold signing, execution and recovery. Inputs in, one Output out; the world
 // around it (runtime/ or sim/) does what the Output says, in this order:
+//   0. replaces the file with the key share by `new_share`, durably, where there is one;
 //   1. hands `write` to the disk (synced when `sync`);
 //   2. sends what is in `sends` at once when it is not a promise; a promise leaves only when this
 //      and every earlier write is durable. `to_self` messages come back through
@@ -83,6 +84,7 @@ struct Executed {
 };
 
 struct Output {
+  std::optional<crypto::SecretBytes> new_share;
   storage::WriteBatch write;
   bool sync = false;
   std::vector<Outgoing> sends;
@@ -99,6 +101,7 @@ class Server {
     ClusterConfig config;
     ServerId self;
     std::shared_ptr<const crypto::KeyDirectory> keys;
+    crypto::SiteKeySharePtr share;                // of the site's key, from this server's file
     std::unique_ptr<StateMachine> state_machine;  // fresh
   };
 

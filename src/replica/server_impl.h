@@ -1,6 +1,6 @@
-// The inside of replica::Server, in three files: server.cc composes and dispatches,
-// server_ordering.cc orders and executes events of the site, server_clients.cc deals with clients
-// and recovery.
+// The inside of replica::Server, in four files: server.cc composes and dispatches,
+// server_ordering.cc orders and executes events of the site, server_keys.cc renews the key share
+// and keeps evidence, server_clients.cc deals with clients and recovery.
 #pragma once
 
 #include <deque>
@@ -18,6 +18,7 @@
 #include "site/blink/forwarder.h"
 #include "site/event_queue.h"
 #include "site/logical_machine.h"
+#include "site/share_keeper.h"
 #include "site/threshold_sign.h"
 
 namespace steward::replica {
@@ -45,7 +46,7 @@ class Server::Impl {
 
   void on(ServerId from, const LocalAgreement& in);
   void on(ServerId from, const ExpiredTimer& in);
-  void on(ServerId from, const wire::Share& in);
+  void on(ServerId from, const ShareReceived& in);
   void on(ServerId from, const wire::ShareRequest& in);
   void on(ServerId from, const SiteDataReceived& in);
   void on(ServerId from, const ForwardedUpdates& in);
@@ -53,10 +54,13 @@ class Server::Impl {
   void on(ServerId from, const wire::Manifest& in);
   void on(ServerId from, const wire::PagesRequest& in);
   void on(ServerId from, const wire::Pages& in);
+  void on(ServerId from, const RefreshReceived& in);
+  void on(ServerId from, const Accusation& in);
 
   void on(ConnectionId connection, const CheckedUpdate& in);
   void on(ConnectionId connection, const wire::Query& in);
   void on(ConnectionId connection, const wire::StatusRequest& in);
+  void on(ConnectionId connection, const RefreshOrdered& in);
 
   // --- ordering (server_ordering.cc)
   void step_core(agreement::Event event);
@@ -74,6 +78,14 @@ class Server::Impl {
   void take_checkpoint(Sequence local);
   void settle();
 
+  // --- the key share, and evidence (server_keys.cc)
+  void follow_refresh();
+  void apply(site::KeeperActions actions);
+  void on_refresh_timer();
+  void on_judged(const site::Judged& judged);
+  void keep_evidence(ServerIndex server, const std::string& reason, const Bytes& header);
+  void add_key_status(wire::StatusReply& reply) const;
+
   // --- clients and recovery (server_clients.cc)
   void accept_update(const CheckedUpdate& update);
   void forward(const CheckedUpdate& update);
@@ -86,6 +98,8 @@ class Server::Impl {
   // --- outputs
   template <class Message>
   void send(std::vector<ServerId> to, wire::Kind kind, const Message& message);
+  template <class Message>
+  void send_signed(wire::Kind kind, const Message& message, std::vector<ServerId> to);
   std::vector<ServerId> others() const;  // the other servers of the site
   ServerId in_site(ServerIndex server) const { return {self_.site, server}; }
   void set_timer(TimerId timer, Duration after) { out_.timers.push_back({timer, after}); }
@@ -104,6 +118,7 @@ class Server::Impl {
   std::unique_ptr<agreement::Core> core_;
   site::EventQueue queue_;
   site::ThresholdSign signing_;
+  site::ShareKeeper keeper_;
   site::blink::Forwarder forwarder_;
   StateFetch fetch_;
 
@@ -115,6 +130,9 @@ class Server::Impl {
   std::map<site::LmTimerId, std::uint64_t> lm_timers_;
   std::map<site::LmTimerId, std::map<ServerIndex, std::pair<std::uint64_t, Bytes>>> expiries_;
   bool signing_timer_ = false;
+  bool refresh_timer_ = false;
+  std::map<ServerIndex, wire::Evidence> evidence_;  // the first against each server of the site
+  std::set<ServerIndex> judging_;                   // accusers whose accusation is being judged
 
   std::vector<CheckedUpdate> to_forward_;
   bool forward_timer_ = false;
@@ -141,6 +159,7 @@ enum class TimerClass : std::uint64_t {
   kSigning,
   kForward,
   kFetch,
+  kRefresh,
 };
 constexpr TimerId timer_id(TimerClass timer_class, std::uint64_t number = 0) {
   return static_cast<std::uint64_t>(timer_class) << 56 | number;
@@ -154,6 +173,13 @@ void Server::Impl::send(std::vector<ServerId> to, wire::Kind kind, const Message
   outgoing.kind = kind;
   outgoing.body = message.SerializeAsString();
   out_.sends.push_back(std::move(outgoing));
+}
+
+template <class Message>
+void Server::Impl::send_signed(wire::Kind kind, const Message& message, std::vector<ServerId> to) {
+  const std::size_t before = out_.sends.size();
+  send(std::move(to), kind, message);
+  if (out_.sends.size() > before) out_.sends.back().sign = true;
 }
 
 }  // namespace steward::replica

@@ -119,7 +119,9 @@ void Server::Impl::apply(const site::LmOutputs& outputs) {
     const site::blink::Link& link = machine_.links().at(site);
     queue_.forget_site_data(site, link.next_in(), link.last_ack_number());
   }
+  for (const Bytes& event : outputs.refreshes) queue_.forget_refresh(event);
   if (replaying_) return;
+  if (!outputs.refreshes.empty() || !outputs.timeouts.empty()) follow_refresh();
   for (const site::LmTimerArm& arm : outputs.timers) arm_lm_timer(arm);
   if (outputs.signing) start_signing(*outputs.signing);
   for (const SiteId site : outputs.changed_links) pump(site);
@@ -196,8 +198,15 @@ void Server::Impl::start_signing(const site::LmOutputs::Signing& signing) {
 
 void Server::Impl::apply(site::SigningActions actions) {
   for (site::SigningJob& job : actions.jobs) out_.jobs.push_back(std::move(job));
-  for (const wire::Share& share : actions.broadcasts) send(others(), wire::KIND_SHARE, share);
-  for (const auto& [to, share] : actions.answers) send({in_site(to)}, wire::KIND_SHARE, share);
+  // Signed, because a wrong share is evidence.
+  for (const wire::Share& share : actions.broadcasts)
+    send_signed(wire::KIND_SHARE, share, others());
+  for (const auto& [to, share] : actions.answers) {
+    send_signed(wire::KIND_SHARE, share, {in_site(to)});
+  }
+  for (const site::Blame& blame : actions.blames) {
+    keep_evidence(blame.server, blame.reason, blame.header);
+  }
   for (const wire::ShareRequest& request : actions.requests) {
     send(others(), wire::KIND_SHARE_REQUEST, request);
   }
@@ -208,9 +217,9 @@ void Server::Impl::apply(site::SigningActions actions) {
   for (const auto& [site, link] : machine_.links()) pump(site);
 }
 
-void Server::Impl::on(ServerId from, const wire::Share& in) {
+void Server::Impl::on(ServerId from, const ShareReceived& in) {
   site::SigningActions actions;
-  signing_.on_share(from.server, in, actions);
+  signing_.on_share(from.server, in.share, in.header, actions);
   apply(std::move(actions));
 }
 

@@ -37,6 +37,12 @@ void truncate_records(Sequence last, storage::WriteBatch& batch) {
   batch.erase_ranges.emplace_back(first, end);
 }
 
+void put_evidence(const wire::Evidence& evidence, storage::WriteBatch& batch) {
+  Bytes key = "e";
+  append_u32(key, evidence.server());
+  batch.puts.emplace_back(std::move(key), evidence.SerializeAsString());
+}
+
 void put_marker(Sequence sequence, const crypto::Digest& digest, storage::WriteBatch& batch) {
   wire::SnapshotMarker marker;
   marker.set_sequence(sequence);
@@ -58,6 +64,13 @@ Result<Stored> load(const storage::Store& store) {
   for (auto& [key, value] : *pages) {
     if (key.size() != 5) return corrupt("page");
     stored.pages.emplace(read_u32(key, 1), std::move(value));
+  }
+  auto evidence = store.scan("e");
+  if (!evidence) return evidence.error();
+  for (const auto& [key, value] : *evidence) {
+    wire::Evidence parsed;
+    if (key.size() != 5 || !parsed.ParseFromString(value)) return corrupt("piece of evidence");
+    stored.evidence.emplace(read_u32(key, 1), std::move(parsed));
   }
   auto marker = store.scan(snapshot_key());
   if (!marker) return marker.error();

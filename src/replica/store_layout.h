@@ -3,6 +3,7 @@
 //   r <sequence:8> <kind:1>   records of the local protocol (agreement::Record)
 //   p <key:4>                 pages of the last snapshot
 //   s                         SnapshotMarker: which checkpoint the pages are
+//   e <server:4>              Evidence against a server of the site
 #pragma once
 
 #include <vector>
@@ -11,6 +12,7 @@
 #include "common/result.h"
 #include "replica/page_set.h"
 #include "storage/store.h"
+#include "wire/client.pb.h"
 
 namespace steward::replica::layout {
 
@@ -21,11 +23,13 @@ Bytes snapshot_key();
 void put_record(const agreement::Record& record, storage::WriteBatch& batch);
 // Erases the records of all sequences from 1 to `last`, those put into `batch` before included.
 void truncate_records(Sequence last, storage::WriteBatch& batch);
+void put_evidence(const wire::Evidence& evidence, storage::WriteBatch& batch);
 void put_marker(Sequence sequence, const crypto::Digest& digest, storage::WriteBatch& batch);
 
 struct Stored {
   std::vector<agreement::Record> records;
   std::map<PageKey, Bytes> pages;
+  std::map<ServerIndex, wire::Evidence> evidence;
   Sequence snapshot = 0;  // 0: none
   crypto::Digest snapshot_digest;
 };

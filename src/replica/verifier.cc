@@ -65,15 +65,6 @@ Bytes timer_body(std::uint64_t timer, std::uint64_t generation) {
   return expired.SerializeAsString();
 }
 
-wire::SignedHeader header_of(const wire::Envelope& envelope) {
-  wire::SignedHeader header;
-  header.set_site(envelope.site());
-  header.set_server(envelope.server());
-  header.set_body(envelope.body());
-  header.set_signature(envelope.signature());
-  return header;
-}
-
 // A certificate and the vote that each of its proofs has to be; no proofs for other messages.
 struct Certificate {
   const Proofs* proofs = nullptr;
@@ -100,6 +91,8 @@ Certificate certificate_in(const wire::AgreementMessage& body) {
 std::size_t max_body_bytes(wire::Kind kind) {
   if (kind == wire::KIND_AGREEMENT) return 64 << 10;  // a certificate
   if (kind == wire::KIND_SHARE) return 3 * limits::kMaxShareBytes;
+  if (kind == wire::KIND_ACCUSATION) return 4 * limits::kMaxShareBytes;
+  if (kind == wire::KIND_REFRESH) return limits::kMaxDealBytes + (1 << 10);
   if (kind == wire::KIND_SITE_DATA) return 2 * limits::kMaxSiteDataBytes;  // see check_site_data
   if (kind == wire::KIND_PAGES_REQUEST) return 8 * limits::kMaxPagesPerMessage;
   const bool large =
@@ -113,6 +106,15 @@ bool is_evidence(const wire::AgreementMessage& body) {
 }
 
 }  // namespace
+
+wire::SignedHeader header_of(const wire::Envelope& envelope) {
+  wire::SignedHeader header;
+  header.set_site(envelope.site());
+  header.set_server(envelope.server());
+  header.set_body(envelope.body());
+  header.set_signature(envelope.signature());
+  return header;
+}
 
 // Digests of statements whose signatures held: an update is checked once, however often it comes
 // by (from its client, forwarded, proposed). Oldest entries leave first.
@@ -225,14 +227,9 @@ Result<Inbound> Verifier::decode(ServerId from, const wire::Envelope& envelope, 
     if (!message) return message.error();
     return Inbound(std::move(*message));
   };
-  if (kind == wire::KIND_SHARE) {
-    auto share = parse<wire::Share>(envelope.body(), "share");
-    if (!share) return share.error();
-    if (std::max(share->share().size(), share->proof().size()) > limits::kMaxShareBytes) {
-      return Error{ErrorCode::kTooLarge, "share too large"};
-    }
-    return Inbound(std::move(*share));
-  }
+  if (kind == wire::KIND_SHARE) return decode_share(envelope);
+  if (kind == wire::KIND_REFRESH) return decode_refresh(envelope, trusted, work);
+  if (kind == wire::KIND_ACCUSATION) return decode_accusation(envelope, work);
   if (kind == wire::KIND_SHARE_REQUEST) return plain(wire::ShareRequest(), "share request");
   if (kind == wire::KIND_MANIFEST_REQUEST) return plain(wire::ManifestRequest(), "request");
   if (kind == wire::KIND_MANIFEST) return plain(wire::Manifest(), "manifest");
@@ -333,6 +330,8 @@ Status Verifier::check_event(BytesView item, Work& work) const {
   }
   if (event->has_site_data()) return check_site_data(event->site_data(), work);
   if (event->has_timeout()) return check_timeout(event->timeout(), work);
+  if (event->has_refresh()) return check_refresh(event->refresh(), work);
+  if (event->has_refresh_order()) return check_refresh_order(event->refresh_order(), work);
   return bad_input("an empty event");
 }
 
@@ -425,7 +424,7 @@ Status Verifier::check_site_signature(const wire::SiteData& data, Work& work) co
       wire::site_statement(domain_, data.site(), data.batch(), data.leaf_count(), *root);
   const crypto::Digest digest = crypto::sha256_parts({statement, data.signature()});
   if (cache_->contains(digest)) return {};
-  ++work.site_signatures;
+  work.site_signatures.push_back(data.site());
   if (!keys_->sites[data.site()].site->verify(statement, data.signature())) {
     return bad_input("a site's signature does not hold");
   }
@@ -543,6 +542,13 @@ Result<wire::Verified<ClientInbound>> Verifier::from_client(BytesView client, By
     return verified(std::move(*message->mutable_query()));
   }
   if (message->has_status_request()) return verified(message->status_request());
+  if (message->has_refresh_request()) {
+    wire::LmEvent event;
+    event.set_refresh_order(message->refresh_request().order().SerializeAsString());
+    const Status status = check_refresh_order(event.refresh_order(), work);
+    if (!status) return status.error();
+    return verified(RefreshOrdered{message->refresh_request().id(), event.SerializeAsString()});
+  }
   return bad_input("not a client's request");
 }
 

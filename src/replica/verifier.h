@@ -18,9 +18,12 @@ namespace steward::replica {
 // What a verification cost, for the simulator's CPU model.
 struct Work {
   std::uint32_t server_signatures = 0;  // Ed25519 checks, of servers and clients
-  std::uint32_t site_signatures = 0;
-  std::size_t bytes = 0;  // parsed and hashed
+  std::vector<SiteId> site_signatures;  // checks of signatures, by whose they are
+  std::size_t bytes = 0;                // parsed and hashed
 };
+
+// The part of an envelope that can be shown to others.
+wire::SignedHeader header_of(const wire::Envelope& envelope);
 
 class Verifier {
  public:
@@ -50,6 +53,12 @@ class Verifier {
                                 Work& work) const;
   Result<SiteId> check_wide_vote(BytesView proof, BytesView expected, Work& work) const;
   Status check_event(BytesView item, Work& work) const;
+  // Key renewal and evidence (verifier_keys.cc).
+  Result<Inbound> decode_share(const wire::Envelope& envelope) const;
+  Result<Inbound> decode_refresh(const wire::Envelope& envelope, bool trusted, Work& work) const;
+  Result<Inbound> decode_accusation(const wire::Envelope& envelope, Work& work) const;
+  Status check_refresh(BytesView signed_header, Work& work) const;
+  Status check_refresh_order(BytesView encoded, Work& work) const;
   Status check_timeout(const wire::LmTimeout& timeout, Work& work) const;
   Status check_site_data(const wire::SiteData& data, Work& work) const;
   Status check_leaf(const wire::SiteData& data, const wire::Leaf& leaf, Work& work) const;

@@ -16,7 +16,7 @@ class Sites {
   Sites() {
     for (SiteId site = 0; site < 4; ++site) {
       machines_.push_back(
-          std::make_unique<site::LogicalMachine>(config, keys.domain, site, applications_[site]));
+          std::make_unique<site::LogicalMachine>(config, keys.domain, site, nullptr, applications_[site]));
     }
   }
 

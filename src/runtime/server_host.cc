@@ -47,7 +47,9 @@ Result<std::unique_ptr<ServerHost>> ServerHost::start(ServerHostOptions options)
 
 Status ServerHost::open() {
   replica::Server::Options server_options{options_.config, options_.self, options_.directory,
+                                          options_.site_key_share,
                                           std::move(options_.state_machine)};
+  options_.site_key_share = nullptr;  // wiped when it has been renewed, so nobody else holds it
   auto server = replica::Server::open(std::move(server_options), *options_.store);
   if (!server) return server.error();
   server_ = std::move(*server);
@@ -162,6 +164,18 @@ void ServerHost::step(replica::Input input) {
 }
 
 void ServerHost::perform(replica::Output output) {
+  if (output.new_share) {
+    // Without the file the server goes on: the new share follows from the log again.
+    const Status status = options_.replace_share(*output.new_share);
+    if (status) {
+      log::info("the share of the site's key has been renewed");
+    } else {
+      log::error(
+          "the renewed share of the site's key cannot be kept, and the old one is still on "
+          "disk: {}",
+          status.error().message);
+    }
+  }
   for (const replica::Mark& mark : output.marks) latency_.on_mark(mark);
   for (const replica::TimerChange& timer : output.timers) loop_.set_timer(timer.timer, timer.after);
   for (site::SigningJob& job : output.jobs) {
@@ -192,9 +206,9 @@ void ServerHost::perform(replica::Output output) {
 }
 
 void ServerHost::run_job(site::SigningJob job) {
-  const auto& site_key = *options_.directory->sites[options_.self.site].site;
+  const crypto::SecretBytes entropy = crypto::SecretBytes::random(32);
   const auto done = std::make_shared<replica::Input>(
-      replica::SigningDone{site::run_signing_job(job, site_key, *options_.site_key_share)});
+      replica::SigningDone{site::run_signing_job(job, entropy.view())});
   loop_.post([this, done] { step(std::move(*done)); });
 }
 

@@ -37,6 +37,8 @@ struct ServerHostOptions {
   Bytes seed;                                    // of this server's Ed25519 key
   std::shared_ptr<const crypto::Signer> signer;  // the same key
   crypto::SiteKeySharePtr site_key_share;
+  // Takes the place of the file with the key share, durably, when shares have been renewed.
+  std::function<Status(const crypto::SecretBytes&)> replace_share;
   std::unique_ptr<StateMachine> state_machine;
   std::unique_ptr<storage::Store> store;
   std::size_t verify_threads = 1;

@@ -7,7 +7,42 @@ namespace {
 
 constexpr Duration kSlice{500};
 
+// Shoup's proofs, too, are powers to full-sized exponents: all grows with the cube of the size.
+SiteKeyCosts rsa_costs(std::int64_t bits) {
+  const auto scaled = [&](std::int64_t at_2048_bits) {
+    return Duration(at_2048_bits * (bits * bits * bits) / (2048LL * 2048 * 2048));
+  };
+  SiteKeyCosts costs;
+  costs.share = scaled(2500);
+  costs.proof = costs.check = scaled(6000);
+  costs.combine = scaled(450);
+  costs.verify = scaled(30);
+  return costs;
+}
+
 }  // namespace
+
+SiteKeyCosts site_key_costs(const std::string& scheme, std::uint32_t rsa_bits,
+                            std::uint32_t threshold) {
+  const Costs costs;
+  const std::int64_t k = threshold;
+  if (scheme == "rsa-shoup") return rsa_costs(rsa_bits);
+  if (scheme == "bls12-381") {
+    SiteKeyCosts bls;
+    bls.share = Duration(200);
+    bls.check = Duration(700);
+    bls.combine = Duration(60 + 60 * k);
+    bls.verify = Duration(700);
+    bls.deal = Duration(400 * k);
+    bls.renew = Duration(1000 * k);
+    return bls;
+  }
+  SiteKeyCosts list;  // of one ordinary signature (plain) or of several
+  list.share = costs.sign;
+  list.check = costs.verify;
+  list.verify = costs.verify * k;
+  return list;
+}
 
 void Cpu::run(Lane lane, std::function<Duration()> start, std::function<void()> finish) {
   Queue& queue = lanes_[static_cast<std::size_t>(lane)];

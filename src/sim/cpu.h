@@ -6,6 +6,7 @@
 #include <deque>
 #include <functional>
 #include <optional>
+#include <string>
 
 #include "sim/event_queue.h"
 
@@ -15,14 +16,23 @@ namespace steward::sim {
 struct Costs {
   Duration sign{45};  // Ed25519
   Duration verify{120};
-  Duration threshold_share{2500};  // Shoup's RSA of 2048 bits; grows with the cube of the size
-  Duration threshold_proof{6000};  // made or checked
-  Duration combine{450};
-  Duration verify_site{30};
   Duration message{5};  // parsing, dispatch
   Duration hash_per_kib{1};
   Duration execute{3};  // one update
 };
+
+// The same for one site's key, by its scheme.
+struct SiteKeyCosts {
+  Duration share{0};
+  Duration proof{0};  // made for one share
+  Duration check{0};  // of one share
+  Duration combine{0};
+  Duration verify{0};
+  Duration deal{0};   // in a renewal: made
+  Duration renew{0};  // all deals opened, the new share made
+};
+SiteKeyCosts site_key_costs(const std::string& scheme, std::uint32_t rsa_bits,
+                            std::uint32_t threshold);
 
 class Cpu {
  public:

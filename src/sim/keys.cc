@@ -1,8 +1,11 @@
 #include "sim/keys.h"
 
+#include "crypto/bls.h"
+#include "crypto/ed25519_multi.h"
 #include "crypto/ideal.h"
 #include "crypto/plain_site_key.h"
 #include "crypto/rsa_shoup_dealer.h"
+#include "crypto/site_scheme.h"
 #include "crypto/testing/test_primes.h"
 
 namespace steward::sim {
@@ -18,7 +21,8 @@ class Maker {
  public:
   virtual ~Maker() = default;
   virtual std::shared_ptr<const crypto::Signer> signer(const std::string& name) = 0;
-  virtual Result<SiteKey> site(const std::string& name, const SiteConfig& config) = 0;
+  virtual Result<SiteKey> site(const std::string& name, const SiteConfig& config,
+                               const std::string& scheme) = 0;
   virtual std::shared_ptr<const crypto::SignatureVerifier> verifier() = 0;
 };
 
@@ -33,15 +37,17 @@ std::uint32_t threshold_of(const SiteConfig& site) {
 
 class IdealMaker final : public Maker {
  public:
-  IdealMaker(std::uint64_t seed, std::uint32_t rsa_bits)
-      : authority_(seed), threshold_bytes_(rsa_bits / 8) {}
+  IdealMaker(std::uint64_t seed, std::uint32_t rsa_bits) : authority_(seed), rsa_bits_(rsa_bits) {}
 
   std::shared_ptr<const crypto::Signer> signer(const std::string& name) override {
     return authority_.signer(name);
   }
-  Result<SiteKey> site(const std::string& name, const SiteConfig& config) override {
-    const bool threshold = config.protocol == LocalProtocol::kPbft;
-    const std::size_t bytes = threshold ? threshold_bytes_ : crypto::kEd25519SignatureBytes;
+  Result<SiteKey> site(const std::string& name, const SiteConfig& config,
+                       const std::string& scheme) override {
+    std::size_t bytes = crypto::kEd25519SignatureBytes;
+    if (scheme == crypto::kRsaShoupScheme) bytes = rsa_bits_ / 8;
+    if (scheme == crypto::kBlsScheme) bytes = 48;
+    if (scheme == crypto::kEd25519MultiScheme) bytes *= threshold_of(config);
     auto made = authority_.site(name, threshold_of(config), server_count(config), bytes);
     return SiteKey{std::move(made.key), std::move(made.servers)};
   }
@@ -51,7 +57,7 @@ class IdealMaker final : public Maker {
 
  private:
   crypto::IdealAuthority authority_;
-  std::size_t threshold_bytes_;
+  std::uint32_t rsa_bits_;
 };
 
 class RealMaker final : public Maker {
@@ -62,9 +68,17 @@ class RealMaker final : public Maker {
     auto signer = crypto::Ed25519Signer::from_seed(key_seed(name).view());
     return std::move(*signer);
   }
-  Result<SiteKey> site(const std::string& name, const SiteConfig& config) override {
-    return config.protocol == LocalProtocol::kPbft ? threshold_site(config)
-                                                   : plain_site(name, config);
+  Result<SiteKey> site(const std::string& name, const SiteConfig& config,
+                       const std::string& scheme) override {
+    if (scheme == crypto::kRsaShoupScheme) return rsa_site(config);
+    if (scheme == crypto::kPlainScheme) return plain_site(name, config);
+    crypto::SiteKeySpec spec;
+    spec.scheme = scheme;
+    spec.servers = server_count(config);
+    spec.threshold = threshold_of(config);
+    auto deal = crypto::deal_site_key(spec);
+    if (!deal) return deal.error();
+    return SiteKey{deal->key, std::move(deal->shares)};
   }
   std::shared_ptr<const crypto::SignatureVerifier> verifier() override {
     return std::make_shared<crypto::Ed25519Verifier>();
@@ -75,7 +89,7 @@ class RealMaker final : public Maker {
     return crypto::sha256_parts({"steward/simulated key", seed_, name});
   }
 
-  static Result<SiteKey> threshold_site(const SiteConfig& config) {
+  static Result<SiteKey> rsa_site(const SiteConfig& config) {
     auto deal = crypto::deal_rsa_shoup(crypto::testing::primes_for_2048_bits(),
                                        threshold_of(config), server_count(config));
     if (!deal) return deal.error();
@@ -104,6 +118,14 @@ class RealMaker final : public Maker {
 
 }  // namespace
 
+crypto::SiteKeySharePtr ClusterKeys::load_share(ServerId id,
+                                                const crypto::SecretBytes& encoded) const {
+  const crypto::SiteKeySharePtr& dealt = shares.at(id);
+  if (dealt->encoded().view() == encoded.view()) return dealt;
+  const crypto::SitePublicKeyPtr& key = directory->sites[id.site].site;
+  return crypto::decode_stored_share(key, id.server, encoded.view()).value();
+}
+
 Result<ClusterKeys> make_keys(const ClusterConfig& config, Crypto crypto, std::uint64_t seed) {
   std::unique_ptr<Maker> maker;
   if (crypto == Crypto::kIdeal) {
@@ -116,7 +138,7 @@ Result<ClusterKeys> make_keys(const ClusterConfig& config, Crypto crypto, std::u
   directory->signatures = maker->verifier();
   for (SiteId site = 0; site < config.sites.size(); ++site) {
     const std::string name = "site " + std::to_string(site);
-    auto made = maker->site(name, config.sites[site]);
+    auto made = maker->site(name, config.sites[site], site_scheme(config, site));
     if (!made) return made.error();
     crypto::SiteKeys& keys = directory->sites.emplace_back();
     keys.site = made->key;
@@ -128,6 +150,7 @@ Result<ClusterKeys> make_keys(const ClusterConfig& config, Crypto crypto, std::u
     }
     out.clients.push_back(maker->signer("client " + std::to_string(site)));
     directory->clients.push_back(out.clients.back()->public_key());
+    directory->operators.push_back(directory->clients.back());
   }
   out.directory = std::move(directory);
   return out;

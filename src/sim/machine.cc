@@ -24,7 +24,14 @@ Machine::Machine(ServerId self, const Environment& environment, const DiskModel&
       to_client_(std::move(to_client)),
       verifier_(env_.config, env_.keys.directory, self),
       cpu_(env_.events),
-      disk_(env_.events, disk) {}
+      disk_(env_.events, disk),
+      share_(env_.keys.shares.at(self)->encoded()) {
+  for (SiteId site = 0; site < env_.config.sites.size(); ++site) {
+    site_costs_.push_back(site_key_costs(site_scheme(env_.config, site),
+                                         env_.config.crypto.rsa_bits,
+                                         env_.keys.directory->sites[site].site->threshold()));
+  }
+}
 
 void Machine::start() {
   STEWARD_CHECK(!running());
@@ -32,6 +39,7 @@ void Machine::start() {
   options.config = env_.config;
   options.self = self_;
   options.keys = env_.keys.directory;
+  options.share = env_.keys.load_share(self_, share_);
   options.state_machine = env_.new_state_machine();
   auto opened = replica::Server::open(std::move(options), disk_);
   env_.checker.server_started(self_);
@@ -102,6 +110,7 @@ void Machine::step(Slot input) {
 
 // The order of things: see replica::Server.
 void Machine::perform(replica::Output output) {
+  if (output.new_share) share_ = std::move(*output.new_share);
   const auto promises = std::make_shared<std::vector<replica::Outgoing>>();
   for (replica::Outgoing& outgoing : output.sends) {
     if (outgoing.promise) {
@@ -141,9 +150,13 @@ void Machine::transmit(const replica::Outgoing& outgoing) {
 void Machine::run_job(const site::SigningJob& job) {
   const auto slot = std::make_shared<std::optional<replica::Input>>();
   const auto work = [this, job, slot] {
-    const auto& key = *env_.keys.directory->sites[self_.site].site;
-    slot->emplace(
-        replica::SigningDone{site::run_signing_job(job, key, *env_.keys.shares.at(self_))});
+    Bytes place;
+    append_u32(place, self_.site);
+    append_u32(place, self_.server);
+    append_u64(place, ++jobs_);
+    const crypto::Digest entropy = crypto::sha256_parts(
+        {"steward/simulated entropy", env_.keys.directory->cluster_id().view(), place});
+    slot->emplace(replica::SigningDone{site::run_signing_job(job, entropy.view())});
     env_.trace.add(Trace::Event::kSigned);
     return cost_of(job);
   };
@@ -197,10 +210,10 @@ void Machine::mark(const replica::Mark& mark) {
 }
 
 Duration Machine::cost_of(const replica::Work& work) const {
-  return env_.costs.message +
-         env_.costs.verify * static_cast<std::int64_t>(work.server_signatures) +
-         env_.costs.verify_site * static_cast<std::int64_t>(work.site_signatures) +
-         hashing(env_.costs, work.bytes);
+  Duration cost = env_.costs.message + hashing(env_.costs, work.bytes) +
+                  env_.costs.verify * static_cast<std::int64_t>(work.server_signatures);
+  for (const SiteId site : work.site_signatures) cost += site_costs_[site].verify;
+  return cost;
 }
 
 Duration Machine::cost_of(const replica::Output& output) const {
@@ -210,20 +223,17 @@ Duration Machine::cost_of(const replica::Output& output) const {
 }
 
 Duration Machine::cost_of(const site::SigningJob& job) const {
-  const Costs& costs = env_.costs;
-  if (env_.config.sites[self_.site].protocol != LocalProtocol::kPbft) {
-    return std::holds_alternative<site::ShareJob>(job) ? costs.sign : costs.verify;
-  }
-  const auto scaled = [bits = std::int64_t{env_.config.crypto.rsa_bits}](Duration at_2048_bits) {
-    return at_2048_bits * (bits * bits * bits) / (2048LL * 2048 * 2048);
-  };
+  const SiteKeyCosts& costs = site_costs_[self_.site];
   if (const auto* share = std::get_if<site::ShareJob>(&job)) {
-    return scaled(costs.threshold_share + (share->with_proof ? costs.threshold_proof : 0us));
+    return costs.share + (share->with_proof ? costs.proof : 0us);
   }
   if (const auto* check = std::get_if<site::CheckSharesJob>(&job)) {
-    return scaled(costs.threshold_proof) * static_cast<std::int64_t>(check->shares.size());
+    return costs.check * static_cast<std::int64_t>(check->shares.size());
   }
-  return scaled(costs.combine) + costs.verify_site;
+  if (std::holds_alternative<site::CombineJob>(job)) return costs.combine + costs.verify;
+  if (std::holds_alternative<site::DealJob>(job)) return costs.deal;
+  if (std::holds_alternative<site::RenewJob>(job)) return costs.renew;
+  return costs.check;
 }
 
 }  // namespace steward::sim

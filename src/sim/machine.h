@@ -80,6 +80,9 @@ class Machine {
   const replica::Verifier verifier_;
   Cpu cpu_;
   Disk disk_;
+  std::vector<SiteKeyCosts> site_costs_;  // by site
+  crypto::SecretBytes share_;             // the file with the key share
+  std::uint64_t jobs_ = 0;
   std::unique_ptr<replica::Server> server_;
   std::map<replica::TimerId, EventQueue::EventId> timers_;
   std::uint64_t steps_ = 0;

@@ -7,6 +7,9 @@
 namespace steward::site {
 namespace {
 
+// Complaints about as many dealers as a site has, and a little.
+constexpr std::size_t kRefreshesPerServer = 72;
+
 // A map walked once around, starting behind `last`.
 template <class Map>
 std::vector<typename Map::iterator> round_robin(Map& map, const typename Map::key_type& last) {
@@ -48,9 +51,10 @@ class EventQueue::Drawer {
       : max_items_(limits.batch_items), full_bytes_(std::min(limits.batch_bytes, kFullBytes)) {}
 
   bool full() const { return items.size() >= max_items_ || bytes_ >= full_bytes_; }
-  void add(const wire::LmEvent& event) {
-    items.push_back(event.SerializeAsString());
-    bytes_ += items.back().size();
+  void add(const wire::LmEvent& event) { add_encoded(event.SerializeAsString()); }
+  void add_encoded(Bytes event) {
+    bytes_ += event.size();
+    items.push_back(std::move(event));
   }
 
   std::vector<Bytes> items;
@@ -110,8 +114,21 @@ bool EventQueue::add_timeout(wire::LmTimeout timeout) {
   return timeouts_.emplace(key, std::move(timeout)).second;
 }
 
+bool EventQueue::add_refresh(ServerIndex from, Bytes event) {
+  std::deque<Bytes>& waiting = refreshes_[from];
+  if (std::find(waiting.begin(), waiting.end(), event) != waiting.end()) return false;
+  waiting.push_back(std::move(event));
+  if (waiting.size() > kRefreshesPerServer) waiting.pop_front();
+  return true;
+}
+
+void EventQueue::forget_refresh(const Bytes& event) {
+  for (auto& [from, waiting] : refreshes_) std::erase(waiting, event);
+  std::erase_if(refreshes_, [](const auto& entry) { return entry.second.empty(); });
+}
+
 bool EventQueue::empty() const {
-  if (!timeouts_.empty()) return false;
+  if (!timeouts_.empty() || !refreshes_.empty()) return false;
   for (const auto& [key, client] : clients_) {
     if (!client.waiting.empty()) return false;
   }
@@ -129,6 +146,7 @@ bool EventQueue::has_next(const LinkQueue& link) {
 std::size_t EventQueue::size() const {
   std::size_t count = timeouts_.size();
   for (const auto& [key, client] : clients_) count += client.waiting.size();
+  for (const auto& [from, waiting] : refreshes_) count += waiting.size();
   for (const auto& [site, link] : links_) count += link.waiting.size() + (link.ack_only ? 1 : 0);
   return count;
 }
@@ -136,6 +154,7 @@ std::size_t EventQueue::size() const {
 std::vector<Bytes> EventQueue::take() {
   Drawer drawer(limits_);
   draw_timeouts(drawer);
+  draw_refreshes(drawer);
   if (std::exchange(clients_first_, !clients_first_)) draw_clients(drawer);
   for (bool any = true; any;) {
     any = draw_links(drawer);
@@ -163,6 +182,12 @@ bool EventQueue::draw_clients(Drawer& drawer) {
     any = true;
   }
   return any;
+}
+
+void EventQueue::draw_refreshes(Drawer& drawer) {
+  for (const auto& [from, waiting] : std::exchange(refreshes_, {})) {
+    for (const Bytes& event : waiting) drawer.add_encoded(event);
+  }
 }
 
 void EventQueue::draw_timeouts(Drawer& drawer) {

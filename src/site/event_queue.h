@@ -38,6 +38,10 @@ class EventQueue {
   bool add_update(const UpdateKey& key, Bytes signed_update);
   bool add_site_data(std::shared_ptr<const wire::SiteData> data);
   bool add_timeout(wire::LmTimeout timeout);
+  // A renewal message of a server of the site, or (kOperator) an order: LmEvents, encoded. Senders
+  // repeat what is not executed, so what was drawn may be added again.
+  static constexpr ServerIndex kOperator = UINT32_MAX;
+  bool add_refresh(ServerIndex from, Bytes event);
 
   bool empty() const;
   std::size_t size() const;
@@ -50,6 +54,7 @@ class EventQueue {
   // The logical machine has executed this, or knows it already: it need not be ordered (again).
   void forget_update(const UpdateKey& key);
   void forget_timeout(std::uint64_t timer, std::uint64_t generation);
+  void forget_refresh(const Bytes& event);
   // Everything from `site` below link sequence `next_in`, and acks up to `ack_number`.
   void forget_site_data(SiteId site, std::uint64_t next_in, std::uint64_t ack_number);
 
@@ -74,6 +79,7 @@ class EventQueue {
 
   class Drawer;
   void draw_timeouts(Drawer& drawer);
+  void draw_refreshes(Drawer& drawer);
   bool draw_links(Drawer& drawer);
   bool draw_clients(Drawer& drawer);
   bool draw_link(LinkQueue& link, Drawer& drawer);
@@ -89,6 +95,7 @@ class EventQueue {
   std::map<SiteId, LinkQueue> links_;
   std::map<std::pair<std::uint64_t, std::uint64_t>, wire::LmTimeout> timeouts_;
   std::set<std::pair<std::uint64_t, std::uint64_t>> drawn_timeouts_;
+  std::map<ServerIndex, std::deque<Bytes>> refreshes_;
   std::set<UpdateKey> known_updates_;  // waiting or drawn
   std::size_t bytes_ = 0;
   Bytes last_client_;  // served last, for the round robin

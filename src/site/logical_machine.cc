@@ -4,6 +4,7 @@
 
 #include "common/check.h"
 #include "crypto/merkle.h"
+#include "wire/client.pb.h"
 #include "wire/limits.h"
 
 namespace steward::site {
@@ -14,6 +15,8 @@ constexpr LmTimerId kWideTimer = 1ULL << 32;
 constexpr std::uint32_t kMaxWideTimer = 15;
 constexpr LmTimerId kAckTimer = 2ULL << 32;
 constexpr LmTimerId kLinkTimer = 3ULL << 32;
+constexpr LmTimerId kRefreshPhaseTimer = 4ULL << 32;
+constexpr LmTimerId kRefreshIntervalTimer = 5ULL << 32;
 
 // Updates waiting to be proposed; beyond it new ones are dropped, and clients try again. They are
 // in one page of a snapshot, which has to fit into a frame together with their keys.
@@ -31,6 +34,7 @@ constexpr PageKey kMachinePage = 0;
 constexpr PageKey kWidePages = 1;  // one after the other, kWidePageBytes each
 constexpr PageKey kMaxWidePages = 1 << 16;
 constexpr std::size_t kWidePageBytes = 64 << 10;
+constexpr PageKey kRefreshPages = 1 << 17;
 constexpr PageKey kLinkPages = 1 << 19;  // + site * blink::kPagesPerLink
 
 PageKey link_base(SiteId site) { return kLinkPages + site * blink::kPagesPerLink; }
@@ -69,14 +73,18 @@ bool carries_batch(const wire::AgreementMessage& body) {
 }  // namespace
 
 LogicalMachine::LogicalMachine(const ClusterConfig& config, wire::Domain domain, SiteId self,
-                               Application& application)
+                               crypto::SitePublicKeyPtr key, Application& application)
     : config_(config),
       domain_(std::move(domain)),
       self_(self),
       application_(application),
-      wide_(fresh_wide_core(config, self)) {
+      wide_(fresh_wide_core(config, self)),
+      refresh_(std::move(key), config.sites[self].quorums(), domain_, self) {
   for (SiteId site = 0; site < config.sites.size(); ++site) {
     if (site != self) links_[site];
+  }
+  if (refresh_.possible() && config.crypto.refresh_interval > Duration(0)) {
+    timers_[kRefreshIntervalTimer] = {next_generation_++, config.crypto.refresh_interval};
   }
 }
 
@@ -91,6 +99,9 @@ void LogicalMachine::execute(Sequence local, const wire::Batch& batch, LmOutputs
     if (event.has_client_update()) on_client_update(event.client_update(), out);
     if (event.has_site_data()) on_site_data(event.site_data(), out);
     if (event.has_timeout()) on_timeout(event.timeout(), out);
+    if (event.has_refresh()) on_refresh(event.refresh(), out);
+    if (event.has_refresh_order()) on_refresh_order(event.refresh_order(), out);
+    if (event.has_refresh() || event.has_refresh_order()) out.refreshes.push_back(item);
   }
   propose_pending(out);
   finish_batch(local, out);
@@ -177,12 +188,47 @@ void LogicalMachine::on_timeout(const wire::LmTimeout& timeout, LmOutputs& out) 
   const auto number = static_cast<std::uint32_t>(timeout.timer());
   if (kind == kWideTimer) step_wide(agreement::TimerFired{number}, out);
   if (kind == kAckTimer) ack_due_ = true;
+  if (kind == kRefreshPhaseTimer) follow_refresh(refresh_.on_phase_timer(), out);
+  if (kind == kRefreshIntervalTimer) follow_refresh(refresh_.on_interval(), out);
   if (kind == kLinkTimer) {
     blink::Link& link = links_.at(number);
     link.replace_virtual_link();
     link.stop_monitoring();
     monitor_link(number, link, out);
     out.changed_links.insert(number);
+  }
+}
+
+// --- renewal of the key shares
+
+void LogicalMachine::on_refresh(const Bytes& signed_header, LmOutputs& out) {
+  wire::SignedHeader header;
+  wire::RefreshMessage message;
+  const bool parsed = header.ParseFromString(signed_header) && header.site() == self_ &&
+                      message.ParseFromString(header.body());
+  if (!parsed) return reject("refresh: malformed");
+  follow_refresh(refresh_.on_message(header.server(), message), out);
+}
+
+void LogicalMachine::on_refresh_order(const Bytes& encoded, LmOutputs& out) {
+  wire::RefreshOrder order;
+  if (!order.ParseFromString(encoded) || order.site() != self_) {
+    return reject("refresh order: malformed");
+  }
+  follow_refresh(refresh_.on_order(order.share_epoch()), out);
+}
+
+// The phase timer runs while a renewal is under way, the interval timer (if one is asked for)
+// while none is.
+void LogicalMachine::follow_refresh(const char* rejected, LmOutputs& out) {
+  if (rejected != nullptr) reject(rejected);
+  if (!refresh_.take_timer_change()) return;
+  const bool idle = refresh_.phase() == KeyRefresh::Phase::kIdle;
+  disarm(idle ? kRefreshPhaseTimer : kRefreshIntervalTimer, out);
+  if (!idle) {
+    arm(kRefreshPhaseTimer, config_.timeouts.link, out);
+  } else if (config_.crypto.refresh_interval > Duration(0)) {
+    arm(kRefreshIntervalTimer, config_.crypto.refresh_interval, out);
   }
 }
 
@@ -371,6 +417,7 @@ bool LogicalMachine::has_timer(LmTimerId timer) const {
   const auto number = static_cast<std::uint32_t>(timer);
   const LmTimerId kind = timer - number;
   if (kind == kLinkTimer) return links_.contains(number);
+  if (timer == kRefreshPhaseTimer || timer == kRefreshIntervalTimer) return refresh_.possible();
   return timer == kAckTimer || (kind == kWideTimer && number <= kMaxWideTimer);
 }
 
@@ -448,6 +495,7 @@ void LogicalMachine::collect(PageChanges& changes) {
   STEWARD_CHECK(key < kMaxWidePages);
   for (PageKey gone = key; gone < wide_pages_; ++gone) changes[gone] = std::nullopt;
   wide_pages_ = key;
+  refresh_.collect(changes, kRefreshPages);
   for (auto& [site, link] : links_) link.collect(changes, link_base(site));
 }
 
@@ -483,13 +531,14 @@ bool LogicalMachine::load(const std::map<PageKey, Bytes>& pages) {
     wide += it->second;
     wide_pages_ = it->first + 1;
   }
-  if (!wide_->restore(wide)) return false;
+  if (!wide_->restore(wide) || !refresh_.load(pages, kRefreshPages)) return false;
   return std::all_of(links_.begin(), links_.end(),
                      [&](auto& entry) { return entry.second.load(pages, link_base(entry.first)); });
 }
 
 void LogicalMachine::check_invariants() const {
   wide_->check_invariants();
+  refresh_.check_invariants();
   for (const auto& [site, link] : links_) {
     STEWARD_CHECK(link.acknowledged() < link.next_out());
     STEWARD_CHECK(link.queued_bytes() <=

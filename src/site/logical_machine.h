@@ -4,8 +4,10 @@
 // that the site signs as one.
 //
 // State (all of it replicated, all of it in snapshots): the wide core, the links to the other
-// sites, armed timers, updates waiting to be proposed, the acknowledgement vector.
-// Events: ClientUpdate, SiteData (messages and acknowledgements of another site), LmTimeout.
+// sites, armed timers, updates waiting to be proposed, the acknowledgement vector, the renewal of
+// the site's key shares.
+// Events: ClientUpdate, SiteData (messages and acknowledgements of another site), LmTimeout,
+// messages and orders of a renewal (key_refresh.h).
 // Events that do not fit the state (an old link sequence, a timer not armed any more) are
 // no-ops, the same ones everywhere. Event certificates were checked before the event was ordered.
 // Durable: nothing of its own; the local protocol's log is its log. An output is a function of
@@ -28,6 +30,7 @@
 #include "site/application.h"
 #include "site/blink/link.h"
 #include "site/jobs.h"
+#include "site/key_refresh.h"
 #include "steward/cluster_config.h"
 #include "steward/state_machine.h"
 #include "wire/signing.h"
@@ -55,14 +58,15 @@ struct LmOutputs {
   std::set<SiteId> changed_links;  // something new to send, acknowledged or re-routed
   std::vector<UpdateKey> updates;  // client updates among the events
   std::vector<std::pair<LmTimerId, std::uint64_t>> timeouts;  // timeouts among the events
-  std::set<SiteId> heard_from;  // sites whose data was among the events
+  std::set<SiteId> heard_from;   // sites whose data was among the events
+  std::vector<Bytes> refreshes;  // events of a renewal, as they were ordered
 };
 
 class LogicalMachine {
  public:
-  // `application` outlives the machine.
+  // `application` outlives the machine. `key`: the site's own, as its servers were started with.
   LogicalMachine(const ClusterConfig& config, wire::Domain domain, SiteId self,
-                 Application& application);
+                 crypto::SitePublicKeyPtr key, Application& application);
 
   // Executes the next local batch.
   void execute(Sequence local, const wire::Batch& batch, LmOutputs& out);
@@ -72,6 +76,7 @@ class LogicalMachine {
   const std::optional<blink::OutMessage>& latest_ack() const { return latest_ack_; }
   agreement::Progress wide() const { return wide_->progress(); }
   const agreement::Core& wide_core() const { return *wide_; }
+  const KeyRefresh& key_refresh() const { return refresh_; }
   SiteId leader_site() const { return static_cast<SiteId>(wide().leader); }
   bool armed(LmTimerId timer, std::uint64_t generation) const;
   // Can there be such a timer, armed or not?
@@ -111,6 +116,9 @@ class LogicalMachine {
   void on_message(SiteId from, const wire::SiteData& data, const wire::Leaf& leaf, LmOutputs& out);
   void on_acknowledgement(SiteId from, const wire::Leaf& leaf, LmOutputs& out);
   void on_timeout(const wire::LmTimeout& timeout, LmOutputs& out);
+  void on_refresh(const Bytes& signed_header, LmOutputs& out);
+  void on_refresh_order(const Bytes& encoded, LmOutputs& out);
+  void follow_refresh(const char* rejected, LmOutputs& out);
 
   void propose_pending(LmOutputs& out);
   void step_wide(agreement::Event event, LmOutputs& out);
@@ -134,6 +142,7 @@ class LogicalMachine {
   Application& application_;
 
   std::unique_ptr<agreement::Core> wide_;
+  KeyRefresh refresh_;
   std::map<SiteId, blink::Link> links_;
   std::map<LmTimerId, ArmedTimer> timers_;
   std::uint64_t next_generation_ = 1;

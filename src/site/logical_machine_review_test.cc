@@ -16,7 +16,7 @@ TEST(LogicalMachineReview, LargeUpdatesThatWaitAreBounded) {
   const ClusterConfig config = testing::cluster(3, 4, LocalProtocol::kPbft, WideProtocol::kPaxos);
   const testing::Keys keys = testing::make_keys(config);
   testing::RecordingApplication application;
-  LogicalMachine machine(config, keys.domain, 0, application);
+  LogicalMachine machine(config, keys.domain, 0, nullptr, application);
   Sequence local = 0;
   const auto offer = [&](LogicalMachine& to, Sequence at) {
     const Bytes update = testing::signed_update(keys, *keys.client, at, 1, Bytes(1 << 20, 'u'));

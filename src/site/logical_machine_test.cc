@@ -46,7 +46,7 @@ std::string describe(const LmOutputs& out) {
 // One copy of a site's machine with its application and its snapshot.
 struct Copy {
   Copy(const ClusterConfig& config, const wire::Domain& domain, SiteId self)
-      : machine(std::make_unique<LogicalMachine>(config, domain, self, application)) {}
+      : machine(std::make_unique<LogicalMachine>(config, domain, self, nullptr, application)) {}
   Copy(const Copy&) = delete;
 
   LmOutputs execute(const std::vector<Bytes>& items) {
@@ -100,7 +100,8 @@ class Sites {
   void renew(SiteId site) {
     compare(site);
     Copy& copy = *second_[site];
-    copy.machine = std::make_unique<LogicalMachine>(config, keys.domain, site, copy.application);
+    copy.machine =
+        std::make_unique<LogicalMachine>(config, keys.domain, site, nullptr, copy.application);
     ASSERT_TRUE(copy.machine->load(copy.pages));
     PageChanges changes;
     copy.machine->collect(changes);
@@ -406,12 +407,12 @@ TEST(LogicalMachine, RefusesPagesThatMakeNoSense) {
   for (const auto& [key, content] : pages) {
     PageMap without = pages;
     without.erase(key);
-    LogicalMachine machine(sites.config, sites.keys.domain, 0, application);
+    LogicalMachine machine(sites.config, sites.keys.domain, 0, nullptr, application);
     const bool message = key > (1U << 19) && (key - (1U << 19)) % blink::kPagesPerLink != 0;
     EXPECT_EQ(machine.load(without), message) << key;  // a message more or less goes unnoticed here
     PageMap spoilt = pages;
     spoilt[key] = "\xff\xff\xff";
-    LogicalMachine other(sites.config, sites.keys.domain, 0, application);
+    LogicalMachine other(sites.config, sites.keys.domain, 0, nullptr, application);
     EXPECT_FALSE(other.load(spoilt)) << key;
   }
 }

@@ -1,5 +1,6 @@
 #include "site/threshold_sign.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/check.h"
@@ -12,14 +13,49 @@ constexpr BatchNumber kEarlyBatches = 256;
 
 }  // namespace
 
+void ThresholdSign::set_keys(SigningKeysPtr keys, SigningActions& actions) {
+  const bool new_epoch = keys_ && keys_->epoch() != keys->epoch();
+  keys_ = std::move(keys);
+  if (new_epoch) suspects_.clear();
+  for (auto& [batch, entry] : batches_) {
+    if (new_epoch) {
+      entry.shares.clear();
+      entry.combining = false;
+      entry.need_proofs = false;
+      entry.combined.clear();
+      entry.checking.clear();
+      entry.refuted.clear();
+      entry.waiting.clear();  // they ask again
+    }
+    if (!entry.statement) continue;
+    accept_early(entry, actions);
+    const bool needed = entry.signature.empty() || !entry.waiting.empty();
+    const bool proof = std::any_of(entry.waiting.begin(), entry.waiting.end(),
+                                   [](const auto& waiting) { return waiting.second; });
+    if (needed && !entry.shares.contains(options_.self)) make_share(batch, entry, proof, actions);
+    advance(batch, entry, actions);
+  }
+}
+
+void ThresholdSign::make_share(BatchNumber batch, Entry& entry, bool with_proof,
+                               SigningActions& actions) {
+  if (!keys_->share) return;
+  actions.jobs.push_back(ShareJob{keys_, batch, entry.statement->bytes, with_proof});
+}
+
+void ThresholdSign::blame(ServerIndex server, std::string reason, Bytes header,
+                          SigningActions& actions) {
+  if (!guilty_.insert(server).second) return;
+  actions.blames.push_back({server, std::move(reason), std::move(header)});
+}
+
 void ThresholdSign::start(BatchNumber batch, Statement statement, SigningActions& actions) {
   started_ = std::max(started_, batch);
   Entry& entry = batches_[batch];
   if (entry.statement) return;
   entry.statement = std::move(statement);
-  const auto early = std::exchange(entry.early, {});
-  for (const auto& [from, share] : early) accept_share(entry, from, share);
-  actions.jobs.push_back(ShareJob{batch, entry.statement->bytes, false});
+  accept_early(entry, actions);
+  make_share(batch, entry, false, actions);
 }
 
 void ThresholdSign::want(BatchNumber batch, SigningActions& actions) {
@@ -30,7 +66,8 @@ void ThresholdSign::want(BatchNumber batch, SigningActions& actions) {
   advance(batch, it->second, actions);
 }
 
-void ThresholdSign::on_share(ServerIndex from, const wire::Share& share, SigningActions& actions) {
+void ThresholdSign::on_share(ServerIndex from, const wire::Share& share, Bytes header,
+                             SigningActions& actions) {
   const BatchNumber batch = share.batch();
   if (from >= options_.servers || from == options_.self) return;
   if (!batches_.contains(batch)) {
@@ -39,28 +76,43 @@ void ThresholdSign::on_share(ServerIndex from, const wire::Share& share, Signing
     if (batch > started_ + kEarlyBatches) return;
   }
   Entry& entry = batches_[batch];
-  if (!entry.statement) {
-    entry.early.emplace(from, share);
+  if (!entry.statement || share.share_epoch() > keys_->epoch()) {
+    entry.early[from] = {share, std::move(header)};
     return;
   }
-  accept_share(entry, from, share);
+  accept_share(entry, from, {share, std::move(header)}, actions);
   advance(batch, entry, actions);
 }
 
-void ThresholdSign::accept_share(Entry& entry, ServerIndex from, const wire::Share& share) {
+void ThresholdSign::accept_early(Entry& entry, SigningActions& actions) {
+  for (auto& [from, early] : std::exchange(entry.early, {})) {
+    if (early.share.share_epoch() > keys_->epoch()) {
+      entry.early[from] = std::move(early);
+    } else {
+      accept_share(entry, from, std::move(early), actions);
+    }
+  }
+}
+
+void ThresholdSign::accept_share(Entry& entry, ServerIndex from, EarlyShare early,
+                                 SigningActions& actions) {
+  const wire::Share& share = early.share;
+  if (share.share_epoch() != keys_->epoch()) return;  // of an epoch that is over
   // A correct server that executed the same log signs the same root (invariant I9).
   if (share.root() != entry.statement->root.view() ||
       share.leaf_count() != entry.statement->leaf_count) {
-    guilty_.insert(from);
-    return;
+    return blame(from, "signed another statement than the site's", {}, actions);
   }
   // A share must not change while its proof is being checked.
   if (entry.refuted.contains(from) || entry.checking.contains(from)) return;
-  auto [it, fresh] = entry.shares.try_emplace(from, PeerShare{share.share(), share.proof(), false});
+  const PeerShare offered{share.share(), share.proof(), std::move(early.header), false};
+  auto [it, fresh] = entry.shares.try_emplace(from, offered);
   if (fresh || share.proof().empty() || it->second.proven) return;
   // A share is determined by key and statement: two different ones cannot both be right.
-  if (it->second.share != share.share()) guilty_.insert(from);
-  it->second = PeerShare{share.share(), share.proof(), false};
+  if (it->second.share != share.share()) {
+    blame(from, "gave two different shares of one signature", {}, actions);
+  }
+  it->second = offered;
 }
 
 bool ThresholdSign::distrusted(ServerIndex server) const {
@@ -82,14 +134,14 @@ void ThresholdSign::advance(BatchNumber batch, Entry& entry, SigningActions& act
   if (usable.size() < options_.threshold) return;
   entry.combining = true;
   entry.combined = std::move(unproven);
-  actions.jobs.push_back(CombineJob{batch, entry.statement->bytes, std::move(usable)});
+  actions.jobs.push_back(CombineJob{keys_, batch, entry.statement->bytes, std::move(usable)});
 }
 
 void ThresholdSign::check_proofs(BatchNumber batch, Entry& entry, SigningActions& actions) {
   if (!entry.checking.empty()) return;
-  CheckSharesJob job{batch, entry.statement->bytes, {}};
+  CheckSharesJob job{keys_, batch, entry.statement->bytes, {}};
   for (const auto& [from, share] : entry.shares) {
-    if (share.proven || share.proof.empty()) continue;
+    if (share.proven || (share.proof.empty() && !options_.shares_prove_themselves)) continue;
     if (!entry.need_proofs && !distrusted(from)) continue;
     job.shares.push_back({from, share.share, share.proof});
     entry.checking.insert(from);
@@ -105,20 +157,23 @@ void ThresholdSign::on_request(ServerIndex from, const wire::ShareRequest& reque
   if (it == batches_.end() || !it->second.statement) return;
   Entry& entry = it->second;
   const auto own = entry.shares.find(options_.self);
-  const bool have =
-      own != entry.shares.end() && (!request.with_proof() || !own->second.proof.empty());
+  const bool proof = request.with_proof() && !options_.shares_prove_themselves;
+  const bool have = own != entry.shares.end() && (!proof || !own->second.proof.empty());
   if (have) {
     actions.answers.emplace_back(from, own_share(request.batch(), entry));
     return;
   }
   bool being_proven = false;
   for (const auto& [waiting, with_proof] : entry.waiting) {
-    if (waiting == from && with_proof == request.with_proof()) return;
+    if (waiting == from && with_proof == proof) return;
     being_proven = being_proven || with_proof;
   }
-  entry.waiting.emplace_back(from, request.with_proof());
-  if (request.with_proof() && !being_proven) {
-    actions.jobs.push_back(ShareJob{request.batch(), entry.statement->bytes, true});
+  entry.waiting.emplace_back(from, proof);
+  const bool wait_for_first = own == entry.shares.end() && entry.signature.empty();
+  if (proof && !being_proven) {
+    make_share(request.batch(), entry, true, actions);
+  } else if (!proof && !wait_for_first) {
+    make_share(request.batch(), entry, false, actions);
   }
 }
 
@@ -130,7 +185,7 @@ void ThresholdSign::on_result(const SigningResult& result, SigningActions& actio
 
 void ThresholdSign::on_share_made(const ShareMade& made, SigningActions& actions) {
   const auto it = batches_.find(made.batch);
-  if (it == batches_.end() || !it->second.statement) return;
+  if (it == batches_.end() || !it->second.statement || made.epoch != keys_->epoch()) return;
   Entry& entry = it->second;
   const bool first = !entry.shares.contains(options_.self);
   PeerShare& own = entry.shares[options_.self];
@@ -150,29 +205,34 @@ void ThresholdSign::on_combined(const Combined& combined, SigningActions& action
   const auto it = batches_.find(combined.batch);
   if (it == batches_.end()) return;
   Entry& entry = it->second;
-  entry.combining = false;
+  if (combined.epoch == keys_->epoch()) entry.combining = false;
   if (!combined.signature.empty()) {
+    if (!entry.signature.empty()) return;  // the epoch changed, and another combination was faster
     entry.signature = combined.signature;
     awaited_.erase(combined.batch);
     actions.signed_batches.push_back(combined.batch);
     return;
   }
+  if (combined.epoch != keys_->epoch()) return;
   // Somebody's share is wrong. From here on only proven ones count for this batch.
   entry.need_proofs = true;
   suspects_.insert(entry.combined.begin(), entry.combined.end());
-  wire::ShareRequest request;
-  request.set_batch(combined.batch);
-  request.set_with_proof(true);
-  actions.requests.push_back(std::move(request));
+  if (!options_.shares_prove_themselves) {
+    wire::ShareRequest request;
+    request.set_batch(combined.batch);
+    request.set_with_proof(true);
+    actions.requests.push_back(std::move(request));
+  }
   advance(combined.batch, entry, actions);
 }
 
 void ThresholdSign::on_checked(const SharesChecked& checked, SigningActions& actions) {
   const auto it = batches_.find(checked.batch);
-  if (it == batches_.end()) return;
+  if (it == batches_.end() || checked.epoch != keys_->epoch()) return;
   Entry& entry = it->second;
   for (const ServerIndex server : checked.guilty) {
-    guilty_.insert(server);
+    blame(server, "gave a wrong share of a signature", std::move(entry.shares.at(server).header),
+          actions);
     entry.refuted.insert(server);
     entry.shares.erase(server);
     entry.checking.erase(server);
@@ -218,6 +278,7 @@ const Bytes* ThresholdSign::signature(BatchNumber batch) const {
 wire::Share ThresholdSign::own_share(BatchNumber batch, const Entry& entry) const {
   const PeerShare& own = entry.shares.at(options_.self);
   wire::Share share;
+  share.set_share_epoch(keys_->epoch());
   share.set_batch(batch);
   share.set_root(entry.statement->root.str());
   share.set_leaf_count(entry.statement->leaf_count);

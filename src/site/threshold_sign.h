@@ -12,7 +12,12 @@
 // and its unproven shares are not used again. Those whose unproven shares stood in the failed
 // combination are suspects until they prove a share: one that never proves is not named, but costs
 // one failed combination and not one for each batch.
+// Shares that prove themselves are checked at once, all together, instead of asking for proofs.
 // Why it ends: `threshold` correct servers answer with provable shares.
+// Epochs: shares of different epochs of the key do not combine. When the epoch changes, all batches
+// that are not signed yet begin anew with the new keys; a share of an epoch to come waits.
+// Evidence: peers sign their shares. A wrong one, with its sender's signature, shows anybody that
+// the sender is faulty (the `Corrupted_Server` of the journal paper).
 //
 // Not thread-safe. Jobs run elsewhere and come back as results.
 #pragma once
@@ -21,6 +26,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -30,12 +36,20 @@
 
 namespace steward::site {
 
+// Somebody turned out to be faulty.
+struct Blame {
+  ServerIndex server = 0;
+  std::string reason;
+  Bytes header;  // the SignedHeader of the share that shows it; empty when it shows only here
+};
+
 struct SigningActions {
   std::vector<SigningJob> jobs;
   std::vector<wire::Share> broadcasts;  // to the other servers of the site
   std::vector<std::pair<ServerIndex, wire::Share>> answers;
   std::vector<wire::ShareRequest> requests;  // to the other servers of the site
   std::vector<BatchNumber> signed_batches;
+  std::vector<Blame> blames;
 };
 
 class ThresholdSign {
@@ -44,6 +58,7 @@ class ThresholdSign {
     ServerIndex self = 0;
     std::uint32_t servers = 1;
     std::uint32_t threshold = 1;
+    bool shares_prove_themselves = false;
   };
   // What one signature covers.
   struct Statement {
@@ -54,13 +69,17 @@ class ThresholdSign {
 
   explicit ThresholdSign(Options options) : options_(options) {}
 
+  // What to sign with from now on; before the first batch, and when the epoch changes.
+  void set_keys(SigningKeysPtr keys, SigningActions& actions);
+
   // The batch has been executed here: make and spread the own share.
   void start(BatchNumber batch, Statement statement, SigningActions& actions);
 
   // This server needs the combined signature; it will be in `signed_batches`.
   void want(BatchNumber batch, SigningActions& actions);
 
-  void on_share(ServerIndex from, const wire::Share& share, SigningActions& actions);
+  // `header`: the share as its sender signed it; its signature need not have been checked.
+  void on_share(ServerIndex from, const wire::Share& share, Bytes header, SigningActions& actions);
   void on_request(ServerIndex from, const wire::ShareRequest& request, SigningActions& actions);
   void on_result(const SigningResult& result, SigningActions& actions);
 
@@ -75,6 +94,9 @@ class ThresholdSign {
   // Null while not combined.
   const Bytes* signature(BatchNumber batch) const;
 
+  // Known to be faulty from elsewhere.
+  void distrust(ServerIndex server) { guilty_.insert(server); }
+  const SigningKeysPtr& keys() const { return keys_; }
   const std::set<ServerIndex>& guilty() const { return guilty_; }
   std::size_t batches() const { return batches_.size(); }
 
@@ -82,11 +104,16 @@ class ThresholdSign {
   struct PeerShare {
     Bytes share;
     Bytes proof;
+    Bytes header;
     bool proven = false;
   };
+  struct EarlyShare {
+    wire::Share share;
+    Bytes header;
+  };
   struct Entry {
-    std::optional<Statement> statement;  // not known until executed here
-    std::map<ServerIndex, wire::Share> early;
+    std::optional<Statement> statement;       // not known until executed here
+    std::map<ServerIndex, EarlyShare> early;  // before the statement, or of an epoch to come
     std::map<ServerIndex, PeerShare> shares;
     Bytes signature;
     bool wanted = false;
@@ -98,7 +125,10 @@ class ThresholdSign {
     std::vector<std::pair<ServerIndex, bool>> waiting;  // for our share; with proof?
   };
 
-  void accept_share(Entry& entry, ServerIndex from, const wire::Share& share);
+  void accept_share(Entry& entry, ServerIndex from, EarlyShare early, SigningActions& actions);
+  void accept_early(Entry& entry, SigningActions& actions);
+  void make_share(BatchNumber batch, Entry& entry, bool with_proof, SigningActions& actions);
+  void blame(ServerIndex server, std::string reason, Bytes header, SigningActions& actions);
   bool distrusted(ServerIndex server) const;
   void advance(BatchNumber batch, Entry& entry, SigningActions& actions);
   void check_proofs(BatchNumber batch, Entry& entry, SigningActions& actions);
@@ -108,6 +138,7 @@ class ThresholdSign {
   wire::Share own_share(BatchNumber batch, const Entry& entry) const;
 
   const Options options_;
+  SigningKeysPtr keys_;
   std::map<BatchNumber, Entry> batches_;
   std::set<BatchNumber> awaited_;  // wanted and not signed yet
   BatchNumber released_below_ = 0;

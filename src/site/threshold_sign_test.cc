@@ -16,6 +16,10 @@ ThresholdSign::Statement statement(BatchNumber batch) {
   return {bytes, crypto::sha256(bytes), 3};
 }
 
+SigningKeysPtr keys_of(const crypto::IdealSite& site, ServerIndex server) {
+  return std::make_shared<const SigningKeys>(SigningKeys{site.key, site.servers[server]});
+}
+
 // The servers of one site, whose messages arrive at once and in order. A liar's shares are spoiled
 // on their way out; `proves` says whether it answers a request for a proof.
 class Site {
@@ -23,7 +27,9 @@ class Site {
   Site(std::uint32_t servers, std::uint32_t threshold)
       : servers_(servers), keys_(crypto::IdealAuthority(1).site("site", threshold, servers)) {
     for (ServerIndex self = 0; self < servers; ++self) {
-      machines_.emplace_back(ThresholdSign::Options{self, servers, threshold});
+      machines_.emplace_back(ThresholdSign::Options{self, servers, threshold, false});
+      SigningActions actions;
+      machines_.back().set_keys(keys_of(keys_, self), actions);
     }
   }
 
@@ -47,7 +53,7 @@ class Site {
   }
   void share(ServerIndex from, ServerIndex to, const wire::Share& share) {
     SigningActions actions;
-    machines_[to].on_share(from, share, actions);
+    machines_[to].on_share(from, share, {}, actions);
     apply(to, std::move(actions));
   }
   bool is_signed(ServerIndex server, BatchNumber batch = kBatch) const {
@@ -95,7 +101,7 @@ class Site {
       const auto* made = std::get_if<ShareJob>(&job);
       proofs += made != nullptr && made->with_proof ? 1 : 0;
       SigningActions more;
-      machines_[server].on_result(run_signing_job(job, *keys_.key, *keys_.servers[server]), more);
+      machines_[server].on_result(run_signing_job(job, {}), more);
       apply(server, std::move(more));
     }
   }
@@ -251,34 +257,35 @@ TEST(ThresholdSign, CorrectServersAreNeverGuilty) {
 TEST(ThresholdSign, AShareCannotBeReplacedWhileItsProofIsChecked) {
   const auto keys = crypto::IdealAuthority(1).site("site", 3, 4);
   Site site(4, 3);
-  ThresholdSign signing({0, 4, 3});
+  ThresholdSign signing({0, 4, 3, false});
   SigningActions actions;
+  signing.set_keys(keys_of(keys, 0), actions);
   signing.start(kBatch, statement(kBatch), actions);
   signing.want(kBatch, actions);
   const auto run = [&] {
     SigningActions after;
     for (const SigningJob& job : std::exchange(actions.jobs, {})) {
-      signing.on_result(run_signing_job(job, *keys.key, *keys.servers[0]), after);
+      signing.on_result(run_signing_job(job, {}), after);
     }
     actions = std::move(after);
   };
   run();
   wire::Share wrong = site.right_share(1, kBatch, false);
   wrong.mutable_share()->front() ^= 1;
-  signing.on_share(1, wrong, actions);
-  signing.on_share(2, site.right_share(2, kBatch, false), actions);
+  signing.on_share(1, wrong, {}, actions);
+  signing.on_share(2, site.right_share(2, kBatch, false), {}, actions);
   run();  // fails: proofs are asked for
   ASSERT_EQ(actions.requests.size(), 1U);
   EXPECT_TRUE(actions.requests[0].with_proof());
   actions = {};
-  signing.on_share(1, site.right_share(1, kBatch, true), actions);  // under check from here on
+  signing.on_share(1, site.right_share(1, kBatch, true), {}, actions);  // under check from here on
   ASSERT_EQ(actions.jobs.size(), 1U);
   wrong.set_proof("no proof");
   SigningActions ignored;
-  signing.on_share(1, wrong, ignored);
+  signing.on_share(1, wrong, {}, ignored);
   EXPECT_TRUE(ignored.jobs.empty());
   run();
-  signing.on_share(2, site.right_share(2, kBatch, true), actions);
+  signing.on_share(2, site.right_share(2, kBatch, true), {}, actions);
   run();
   run();
   ASSERT_NE(signing.signature(kBatch), nullptr);
@@ -318,8 +325,8 @@ TEST(ThresholdSign, RepeatedSharesCountOnceAndImpossibleSendersNotAtAll) {
   site.want(0);
   for (int i = 0; i < 5; ++i) site.share(1, 0, site.right_share(1, kBatch, false));
   SigningActions actions;
-  site[0].on_share(0, site.right_share(0, kBatch, false), actions);
-  site[0].on_share(4, site.right_share(1, kBatch, false), actions);
+  site[0].on_share(0, site.right_share(0, kBatch, false), {}, actions);
+  site[0].on_share(4, site.right_share(1, kBatch, false), {}, actions);
   wire::ShareRequest request;
   request.set_batch(kBatch);
   site[0].on_request(4, request, actions);
@@ -351,7 +358,7 @@ TEST(ThresholdSign, SeveralRequestsForAProofMakeOne) {
   EXPECT_EQ(actions.jobs.size(), 1U);
   const auto keys = crypto::IdealAuthority(1).site("site", 3, 4);
   SigningActions after;
-  site[0].on_result(run_signing_job(actions.jobs.at(0), *keys.key, *keys.servers[0]), after);
+  site[0].on_result(run_signing_job(actions.jobs.at(0), {}), after);
   ASSERT_EQ(after.answers.size(), 3U);
   for (const auto& [to, share] : after.answers) EXPECT_FALSE(share.proof().empty());
 }
@@ -375,9 +382,9 @@ TEST(ThresholdSign, ResultsForReleasedBatchesAreDropped) {
   Site site(4, 3);
   SigningActions actions;
   site[0].release_below(10, 0);
-  site[0].on_result(Combined{kBatch, "x"}, actions);
-  site[0].on_result(SharesChecked{kBatch, {1}}, actions);
-  site[0].on_result(ShareMade{kBatch, "x", ""}, actions);
+  site[0].on_result(Combined{0, kBatch, "x"}, actions);
+  site[0].on_result(SharesChecked{0, kBatch, {1}}, actions);
+  site[0].on_result(ShareMade{0, kBatch, "x", ""}, actions);
   EXPECT_EQ(site[0].batches(), 0U);
   EXPECT_TRUE(site[0].guilty().empty());
   EXPECT_TRUE(actions.signed_batches.empty() && actions.broadcasts.empty());

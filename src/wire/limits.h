@@ -17,6 +17,7 @@ inline constexpr std::size_t kMaxSiteDataBytes = 4 << 20;   // outputs in one me
 inline constexpr std::size_t kMaxWideBatchBytes =
     kMaxSiteDataBytes / 2;                              // updates in one of its batches
 inline constexpr std::size_t kMaxShareBytes = 4 << 10;  // a signature share, or its proof
+inline constexpr std::size_t kMaxDealBytes = 16 << 10;  // one server's part in a share renewal
 inline constexpr std::size_t kMaxLeafPath = 16;         // hashes from a leaf to its root
 inline constexpr std::size_t kMaxSites = 32;
 inline constexpr std::size_t kMaxServersPerSite = 64;

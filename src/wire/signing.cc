@@ -38,6 +38,20 @@ Bytes site_statement(const Domain& domain, SiteId site, std::uint64_t batch,
   return out;
 }
 
+Bytes refresh_statement(const Domain& domain, SiteId site, std::uint64_t share_epoch) {
+  Bytes out = tagged("steward/refresh order", domain);
+  append_u32(out, site);
+  append_u64(out, share_epoch);
+  return out;
+}
+
+Bytes renewal_context(const Domain& domain, SiteId site, std::uint64_t share_epoch) {
+  Bytes out = tagged("steward/renewal", domain);
+  append_u32(out, site);
+  append_u64(out, share_epoch);
+  return out;
+}
+
 Bytes leaf_statement(const Domain& domain, SiteId site, const Leaf& leaf) {
   Bytes out = tagged("steward/leaf", domain);
   append_u32(out, site);

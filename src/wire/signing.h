@@ -23,6 +23,11 @@ Bytes client_statement(const Domain& domain, BytesView update);
 Bytes site_statement(const Domain& domain, SiteId site, std::uint64_t batch,
                      std::uint32_t leaf_count, const crypto::Digest& root);
 
+// What an operator signs to have the key shares of a site renewed.
+Bytes refresh_statement(const Domain& domain, SiteId site, std::uint64_t share_epoch);
+// What deals and complaints of the renewal that leads to `share_epoch` are bound to.
+Bytes renewal_context(const Domain& domain, SiteId site, std::uint64_t share_epoch);
+
 // What a leaf's hash covers; `leaf.path` and `leaf.attachment` are not part of it.
 Bytes leaf_statement(const Domain& domain, SiteId site, const Leaf& leaf);
 

@@ -16,9 +16,14 @@ class Sending {
   explicit Sending(ServerIndex self, ClusterConfig changed = two_sites())
       : config(std::move(changed)),
         keys(testing::make_keys(config)),
-        machine(config, keys.domain, 0, application),
-        signing({self, 4, 1}),
-        forwarder(config, {0, self}) {}
+        machine(config, keys.domain, 0, nullptr, application),
+        signing({self, 4, 1, false}),
+        forwarder(config, {0, self}) {
+    SigningActions actions;
+    signing.set_keys(std::make_shared<const SigningKeys>(
+                         SigningKeys{keys.directory->sites[0].site, keys.shares[0][self]}),
+                     actions);
+  }
 
   static ClusterConfig two_sites() {
     return testing::cluster(3, 4, LocalProtocol::kPbft, WideProtocol::kPaxos);
@@ -46,8 +51,8 @@ class Sending {
   void make_signature(BatchNumber batch) {
     SigningActions actions;
     signing.want(batch, actions);
-    signing.on_result(ShareMade{batch, "share", ""}, actions);
-    signing.on_result(Combined{batch, "signature"}, actions);
+    signing.on_result(ShareMade{0, batch, "share", ""}, actions);
+    signing.on_result(Combined{0, batch, "signature"}, actions);
     ASSERT_NE(signing.signature(batch), nullptr);
   }
   void acknowledge(std::uint64_t cumulative, SiteId from = 1) {
