@@ -30,6 +30,7 @@ class Folder {
   Folder(const Folder&) = delete;
   Folder& operator=(const Folder&) = delete;
 
+  const std::string& path() const { return path_; }
   std::string put(const std::string& name, BytesView content) const {
     const std::string path = path_ + "/" + name;
     std::filesystem::remove(path);
@@ -80,15 +81,20 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check_written(kFolder, *cluster);
     return 0;
   }
-  const std::string path = kFolder.put("secret.key", in.rest());
+  const Unlock unlock = [](const std::string&, SecretKind) -> Result<FileSecretPtr> {
+    return bad_input("nobody knows the passphrase");
+  };
   if (kind % 4 == 1) {
-    const Result<ServerKeys> server = load_server_keys(path, *cluster);
+    kFolder.put("server.key", in.framed());
+    kFolder.put("site.share", in.rest());
+    const Result<ServerKeys> server = load_server_keys(kFolder.path(), *cluster, unlock);
     if (!server) return 0;
     const SiteKeys& site = cluster->directory.sites.at(server->id.site);
     check_signer(*cluster, *server->signer, site.servers.at(server->id.server));
     STEWARD_CHECK(server->site_share != nullptr);
   } else {
-    const Result<ClientKey> client = load_client_key(path, *cluster);
+    kFolder.put("client.key", in.rest());
+    const Result<ClientKey> client = load_client_key(kFolder.path(), *cluster, unlock);
     if (client) {
       check_signer(*cluster, *client->signer, cluster->directory.clients.at(client->index));
     }

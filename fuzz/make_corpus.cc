@@ -439,14 +439,19 @@ void make_keys(const fs::path& root) {
 
   const fs::path made =
       fs::temp_directory_path() / ("steward-corpus-" + std::to_string(::getpid()));
-  const crypto::ClusterKeySpec spec{"c", {{"plain", 3, 1}, {"ed25519-multi", 4, 3}}, {"client"}};
+  const crypto::ClusterKeySpec spec{
+      "c", {{"plain", 3, 1}, {"ed25519-multi", 4, 3}}, {"client"}, {}};
   STEWARD_CHECK(crypto::generate_cluster_keys(spec, made).ok());
   const Folder files(root, "key_files");
   const Bytes cluster = read_file(crypto::cluster_keys_path(made));
   files.add("cluster", one(0) + cluster);
-  files.add("server", one(1) + framed(cluster) + read_file(crypto::server_key_path(made, {1, 2})));
+  const std::string server = crypto::server_folder(made, {1, 2});
+  files.add("server", one(1) + framed(cluster) +
+                          framed(read_file(crypto::server_key_path(server))) +
+                          read_file(crypto::share_path(server)));
   files.add("client",
-            one(2) + framed(cluster) + read_file(crypto::client_key_path(made, "client")));
+            one(2) + framed(cluster) +
+                read_file(crypto::client_key_path(crypto::client_folder(made, "client"))));
   fs::remove_all(made);
   const crypto::FileSecret secret{crypto::SecretKind::kPassphrase,
                                   crypto::SecretBytes("a passphrase")};

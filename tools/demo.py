@@ -392,7 +392,7 @@ class Demo:
 
 def keep_running(cluster, screen):
     steward = cluster.steward
-    files = f"--cluster {cluster.file} --keys {cluster.keys}"
+    files = f"--cluster {cluster.file} --keys {cluster.folder('client-operator')}"
     last = len(cluster.sites) - 1
     screen.say()
     screen.say("The cluster stays up until Ctrl-C. From another terminal:")

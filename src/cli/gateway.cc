@@ -13,8 +13,8 @@
 #include "cli/cluster_keys.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
+#include "cli/unlock.h"
 #include "common/log.h"
-#include "crypto/key_files.h"
 #include "gateway/cluster_backend.h"
 #include "steward/cluster_config.h"
 
@@ -24,6 +24,7 @@ namespace {
 struct Flags {
   std::string cluster;
   std::string keys;
+  UnlockFlags unlock;
   std::string client;
   std::uint32_t site = 0;
   std::string host;
@@ -46,15 +47,13 @@ Result<gateway::ClusterBackendOptions> prepare(const Flags& flags) {
     return bad_input(fmt::format("--site {}: the cluster has sites 0 to {}", flags.site,
                                  config->sites.size() - 1));
   }
-  auto cluster = load_keys_of(*config, flags.keys);
-  if (!cluster) return cluster.error();
-  auto own = crypto::load_client_key(crypto::client_key_path(flags.keys, flags.client), *cluster);
+  auto own = load_client_of(*config, flags.keys, flags.client, make_unlock(flags.unlock));
   if (!own) return own.error();
   options.config = std::move(*config);
   options.site = flags.site;
-  options.seed = Bytes(own->signer->copy_secret_seed().view());
-  options.signer = std::move(own->signer);
-  options.directory = std::make_shared<crypto::KeyDirectory>(std::move(cluster->directory));
+  options.seed = Bytes(own->key.signer->copy_secret_seed().view());
+  options.signer = std::move(own->key.signer);
+  options.directory = std::make_shared<crypto::KeyDirectory>(std::move(own->cluster.directory));
   options.first_session = now_ns();
   return options;
 }
@@ -94,8 +93,9 @@ void add_gateway(CLI::App& app, int& exit_code) {
       "that f+1 servers agree on. Run it where its clients are, never on a server's machine.");
   add_cluster_option(*verb, flags->cluster);
   add_keys_option(*verb, flags->keys);
+  add_unlock_options(*verb, flags->unlock);
   verb->add_option("--site", flags->site, "Number of the site whose servers it asks")->required();
-  verb->add_option("--client", flags->client, "Whose key it signs with (client-NAME.key)")
+  verb->add_option("--client", flags->client, "Name of the client whose key it signs with")
       ->envname("STEWARD_CLIENT")
       ->required();
   verb->add_option("--host", flags->host, "Address to listen at (default: the cluster file's)");

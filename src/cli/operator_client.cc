@@ -6,7 +6,6 @@
 
 #include "cli/cluster_keys.h"
 #include "cli/commands.h"
-#include "crypto/key_files.h"
 #include "net/client_channel.h"
 
 namespace steward::cli {
@@ -14,6 +13,7 @@ namespace steward::cli {
 void add_operator_options(CLI::App& verb, OperatorOptions& options) {
   add_cluster_option(verb, options.cluster);
   add_keys_option(verb, options.keys);
+  add_unlock_options(verb, options.unlock);
   verb.add_option("--client", options.client, "Connect as this client")
       ->envname("STEWARD_CLIENT")
       ->capture_default_str();
@@ -32,12 +32,10 @@ Result<std::map<ServerId, wire::ClientMessage>> ask_servers(
     const OperatorOptions& options, const ClusterConfig& config,
     const std::vector<ServerId>& servers, const wire::ClientMessage& request,
     const std::function<bool(const wire::ClientMessage&)>& is_answer) {
-  const auto keys = load_keys_of(config, options.keys);
-  if (!keys) return keys.error();
   const auto own =
-      crypto::load_client_key(crypto::client_key_path(options.keys, options.client), *keys);
+      load_client_of(config, options.keys, options.client, make_unlock(options.unlock));
   if (!own) return own.error();
-  const crypto::SecretBytes seed = own->signer->copy_secret_seed();
+  const crypto::SecretBytes seed = own->key.signer->copy_secret_seed();
 
   boost::asio::io_context context;
   std::map<ServerId, wire::ClientMessage> answers;
@@ -48,7 +46,7 @@ Result<std::map<ServerId, wire::ClientMessage>> ask_servers(
     net::ClientChannelOptions channel_options;
     channel_options.host = address.host;
     channel_options.port = address.port;
-    channel_options.server_key = keys->directory.sites[id.site].servers[id.server];
+    channel_options.server_key = own->cluster.directory.sites[id.site].servers[id.server];
     channel_options.seed = Bytes(seed.view());
     net::ClientChannelCallbacks callbacks;
     callbacks.on_up = [&, id] { (void)channels.at(id)->send(frame); };

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/unlock.h"
 #include "common/ids.h"
 #include "common/result.h"
 #include "common/time.h"
@@ -21,6 +22,7 @@ namespace steward::cli {
 struct OperatorOptions {
   std::string cluster;
   std::string keys;
+  UnlockFlags unlock;
   std::string client = "operator";
   Duration timeout{3'000'000};
 };
@@ -32,7 +34,7 @@ Result<std::map<ServerId, wire::ClientMessage>> ask_servers(
     const std::vector<ServerId>& servers, const wire::ClientMessage& request,
     const std::function<bool(const wire::ClientMessage&)>& is_answer);
 
-// --cluster, --keys and --client of a verb that asks servers.
+// --cluster, --keys, what opens them, and --client of a verb that asks servers.
 void add_operator_options(CLI::App& verb, OperatorOptions& options);
 
 // All servers of all sites.

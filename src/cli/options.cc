@@ -11,7 +11,7 @@ void add_cluster_option(CLI::App& verb, std::string& path) {
 }
 
 void add_keys_option(CLI::App& verb, std::string& directory) {
-  verb.add_option("--keys", directory, "Directory with cluster.pub and this process's secret key")
+  verb.add_option("--keys", directory, "Folder with cluster.pub and this process's secret key")
       ->envname("STEWARD_KEYS")
       ->required();
 }

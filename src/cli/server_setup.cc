@@ -11,7 +11,6 @@
 #include "cli/exit_code.h"
 #include "cli/process.h"
 #include "common/log.h"
-#include "crypto/key_files.h"
 #include "runtime/server_host.h"
 #include "service/kv/kv_store.h"
 #include "steward/cluster_config.h"
@@ -57,23 +56,16 @@ Result<runtime::ServerHostOptions> prepare(const ServerFlags& flags, const WrapS
   if (!config) return config.error();
   const auto id = check_id(*config, flags);
   if (!id) return id.error();
-  auto cluster = load_keys_of(*config, flags.keys);
-  if (!cluster) return cluster.error();
-  const std::string own_path = crypto::server_key_path(flags.keys, *id);
-  auto own = crypto::load_server_keys(own_path, *cluster);
+  auto own = load_server_of(*config, flags.keys, *id, make_unlock(flags.unlock));
   if (!own) return own.error();
-  if (own->signer->public_key() != cluster->directory.sites[id->site].servers[id->server]) {
-    return bad_input(fmt::format("{} is not the key that cluster.pub lists for server {}", own_path,
-                                 to_string(*id)));
-  }
   auto store = open_store(flags.data);
   if (!store) return store.error();
   options.config = std::move(*config);
   options.self = *id;
-  options.seed = Bytes(own->signer->copy_secret_seed().view());
-  options.signer = std::move(own->signer);
-  options.site_key_share = std::move(own->site_share);
-  options.directory = std::make_shared<crypto::KeyDirectory>(std::move(cluster->directory));
+  options.seed = Bytes(own->keys.signer->copy_secret_seed().view());
+  options.signer = std::move(own->keys.signer);
+  options.site_key_share = std::move(own->keys.site_share);
+  options.directory = std::make_shared<crypto::KeyDirectory>(std::move(own->cluster.directory));
   options.state_machine = std::make_unique<kv::KvStore>(hash_key(*options.directory));
   if (wrap) options.state_machine = wrap(std::move(options.state_machine));
   options.store = std::move(*store);
@@ -86,6 +78,7 @@ Result<runtime::ServerHostOptions> prepare(const ServerFlags& flags, const WrapS
 void add_server_options(CLI::App& verb, ServerFlags& flags) {
   add_cluster_option(verb, flags.cluster);
   add_keys_option(verb, flags.keys);
+  add_unlock_options(verb, flags.unlock);
   verb.add_option("--site", flags.site, "Number of the site, from 0")->required();
   verb.add_option("--server", flags.server, "Number of the server in the site, from 0")->required();
   verb.add_option("--data", flags.data, "Directory for its log and state; made when missing")

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "cli/unlock.h"
 #include "steward/state_machine.h"
 
 namespace CLI {
@@ -18,6 +19,7 @@ namespace steward::cli {
 struct ServerFlags {
   std::string cluster;
   std::string keys;
+  UnlockFlags unlock;
   std::string data;
   std::string log_file;
   std::uint32_t site = 0;

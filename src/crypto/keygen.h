@@ -1,5 +1,7 @@
-// Makes all keys of a cluster, offline, and writes them into one directory: cluster.pub, a secret
-// file for each server and client, and each site's public key as PEM.
+// Makes all keys of a cluster, offline, and writes them into one directory: a folder for each
+// party, with all that the party needs and nothing of anybody else's (key_files.h), and for
+// everybody cluster.pub, fingerprints.txt and each site's public key as PEM where its scheme has
+// one.
 #pragma once
 
 #include <functional>
@@ -8,6 +10,7 @@
 
 #include "common/ids.h"
 #include "common/result.h"
+#include "crypto/secret_file.h"
 #include "crypto/site_scheme.h"
 
 namespace steward::crypto {
@@ -15,16 +18,19 @@ namespace steward::crypto {
 struct ClusterKeySpec {
   std::string cluster;
   std::vector<SiteKeySpec> sites;
-  std::vector<std::string> clients;  // letters, digits, '.', '_' and '-'; at most 64; distinct
+  std::vector<std::string> clients;    // names (is_key_name), distinct
+  std::vector<std::string> operators;  // likewise: clients that may give orders
 };
 
 // Which site's key is being searched, and how many prime candidates were tried for it (0: begun).
 // Called from several threads, one at a time.
 using KeygenProgress = std::function<void(SiteId site, std::uint64_t candidates)>;
 
-// Creates `directory` (mode 0700) when it is missing; refuses one that holds any file in the way.
-// cluster.pub is written last: where it stands, the set is complete.
+// Creates `directory` (mode 0700) when it is missing; refuses one that is not empty. Secret files
+// are protected with `protection`, unless it is null. cluster.pub is written last: where it stands,
+// the set is complete.
 Status generate_cluster_keys(const ClusterKeySpec& spec, const std::string& directory,
+                             const FileSecretPtr& protection = nullptr,
                              const KeygenProgress& progress = {});
 
 }  // namespace steward::crypto

@@ -212,7 +212,7 @@ Result<OpenedFile> open_secret_file(const std::string& path, const Unlock& unloc
   if (!is_sealed(content->view())) return OpenedFile{std::move(*content), nullptr};
   const Result<SealedHeader> header = SealedHeader::parse(content->view());
   if (!header) return Error{header.error().code, path + ": " + header.error().message};
-  const Result<FileSecretPtr> secret = unlock(path);
+  const Result<FileSecretPtr> secret = unlock(path, header->kind);
   if (!secret) return secret.error();
   Result<OpenedFile> opened = header->open(**secret);
   if (!opened) return Error{opened.error().code, path + ": " + opened.error().message};

@@ -34,8 +34,8 @@ using FileSecretPtr = std::shared_ptr<const FileSecret>;
 Result<FileSecretPtr> read_passphrase_file(const std::string& path);
 Result<FileSecretPtr> read_keyfile(const std::string& path);
 
-// Asked for what opens the protected file `path`, and never for any other.
-using Unlock = std::function<Result<FileSecretPtr>(const std::string& path)>;
+// Asked for what opens the protected file `path`; never called for a file that is not protected.
+using Unlock = std::function<Result<FileSecretPtr>(const std::string& path, SecretKind kind)>;
 
 // RFC 7914's N, r and p. The default takes 32 MiB and about a tenth of a second.
 struct ScryptCost {

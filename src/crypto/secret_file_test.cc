@@ -155,7 +155,7 @@ class SecretFiles : public ::testing::Test {
 
 TEST_F(SecretFiles, AreOpenedProtectedOrNot) {
   int asked = 0;
-  const Unlock unlock = [&asked](const std::string&) -> Result<FileSecretPtr> {
+  const Unlock unlock = [&asked](const std::string&, SecretKind) -> Result<FileSecretPtr> {
     ++asked;
     return passphrase("correct horse");
   };

@@ -89,7 +89,7 @@ class Files(Checks, unittest.TestCase):
         self.refuse(self.server(keys=self.directory / "nothing"), BAD_INPUT, "nothing/cluster.pub")
         gateway = run("gateway", "--site", 0, "--client", "nobody", cluster=self.mine.file,
                       keys=self.mine.keys)
-        self.refuse(gateway, BAD_INPUT, "client-nobody.key")
+        self.refuse(gateway, BAD_INPUT, "client-nobody/client.key")
 
     def test_data_that_is_no_directory(self):
         file = self.directory / "file"
@@ -98,27 +98,34 @@ class Files(Checks, unittest.TestCase):
 
     def test_key_that_others_can_read(self):
         keys = self.altered_keys()
-        for name in ("server-0-0.key", "client-operator.key"):
+        for name in ("server-0-0/server.key", "client-operator/client.key"):
             (keys / name).chmod(0o644)
-        self.refuse(self.server(keys=keys), BAD_INPUT, "server-0-0.key", "mode 0644", "chmod 600")
+        self.refuse(self.server(keys=keys), BAD_INPUT, "server-0-0/server.key", "mode 0644",
+                    "chmod 600")
         self.refuse(run("status", cluster=self.mine.file, keys=keys), BAD_INPUT,
-                    "client-operator.key", "chmod 600")
+                    "client-operator/client.key", "chmod 600")
 
     def test_key_of_another_server(self):
         keys = self.altered_keys()
-        shutil.copy(keys / "server-1-0.key", keys / "server-0-0.key")
-        self.refuse(self.server(keys=keys), BAD_INPUT, "server-0-0.key", "server 0.0")
+        for name in "server.key", "site.share":
+            shutil.copy(keys / "server-1-0" / name, keys / "server-0-0" / name)
+        self.refuse(self.server(keys=keys), BAD_INPUT, "server-0-0/server.key", "not of server 0.0")
+        self.refuse(self.server(keys=keys / "server-2-0"), BAD_INPUT, "server-2-0/server.key",
+                    "not of server 0.0")
+        self.refuse(run("status", cluster=self.mine.file, keys=keys / "client-gateway-boston"),
+                    BAD_INPUT, "client 'gateway-boston'", "see --client")
 
     def test_key_of_another_cluster(self):
         keys = self.altered_keys()
-        shutil.copy(self.other.keys / "server-0-0.key", keys / "server-0-0.key")
-        self.refuse(self.server(keys=keys), BAD_INPUT, "server-0-0.key", "another cluster")
+        shutil.copy(self.other.keys / "server-0-0/server.key", keys / "server-0-0/server.key")
+        self.refuse(self.server(keys=keys), BAD_INPUT, "server-0-0/server.key", "another cluster")
 
     def test_key_file_that_is_damaged(self):
         keys = self.altered_keys()
-        for content in (b"", bytes(range(256)) * 4, b'{"version": 1}'):
-            (keys / "server-0-0.key").write_bytes(content)
-            self.refuse(self.server(keys=keys), BAD_INPUT, "server-0-0.key")
+        for name in "server-0-0/site.share", "server-0-0/server.key":
+            for content in (b"", bytes(range(256)) * 4, b'{"version": 1}'):
+                (keys / name).write_bytes(content)
+                self.refuse(self.server(keys=keys), BAD_INPUT, name)
 
     def test_keys_of_a_cluster_of_another_name(self):
         file, _ = self.altered_file(f'name = "{self.mine.name()}"', 'name = "else"')

@@ -121,21 +121,27 @@ class Cluster:
         self.logs.mkdir()
 
     def make_keys(self):
-        self._run("keygen", "--out", str(self.keys), timeout_s=300, with_keys=False)
+        self._run("keygen", "--out", str(self.keys), timeout_s=300)
+
+    def folder(self, party, keys=None):
+        """The folder of keys of "server-S-I" or "client-NAME"."""
+        return (keys or self.keys) / party
 
     def start(self, programs=None):
         """`programs`: what to start in place of `steward server`, for some servers."""
         for site, site_name in enumerate(self.sites):
             for server in range(self.servers_per_site):
                 self.start_server(site, server, (programs or {}).get((site, server), ()))
-            self._spawn(f"gateway-{site_name}", "gateway", "--site", str(site), "--client",
-                        f"gateway-{site_name}")
+            name = f"gateway-{site_name}"
+            self._spawn(name, "gateway", "--keys", str(self.folder(f"client-{name}")), "--site",
+                        str(site), "--client", name)
 
     def start_server(self, site, server, program=(), keys=None):
-        """Also again, on the same data."""
+        """Also again, on the same data. `keys`: of another ceremony."""
         name = f"server-{site}.{server}"
-        self._spawn(name, "server", "--site", str(site), "--server", str(server), "--data",
-                    str(self.data(site, server)), program=program, keys=keys)
+        self._spawn(name, "server", "--keys", str(self.folder(f"server-{site}-{server}", keys)),
+                    "--site", str(site), "--server", str(server), "--data",
+                    str(self.data(site, server)), program=program)
         self._expected_dead.discard(name)
 
     def data(self, site, server):
@@ -143,7 +149,7 @@ class Cluster:
 
     def status(self):
         """The servers that answer, by id."""
-        text = self._run("status", "--client", OPERATOR, "--json", timeout_s=20,
+        text = self._run("status", *self._operator(), "--json", timeout_s=20,
                          accept=(0, 2, 5)).stdout
         try:
             servers = json.loads(text)["servers"]
@@ -184,7 +190,7 @@ class Cluster:
         return (self.logs / f"server-{site}.{server}.log").read_text(errors="replace")
 
     def cut(self, site, heal=False):
-        self._run("cut", "--client", OPERATOR, "--site", str(site), *(["--heal"] if heal else []),
+        self._run("cut", *self._operator(), "--site", str(site), *(["--heal"] if heal else []),
                   timeout_s=20)
 
     def check_alive(self):
@@ -234,12 +240,11 @@ class Cluster:
         lines = (self.logs / f"{name}.log").read_text(errors="replace").splitlines()
         return lines[-1] if lines else "(it said nothing)"
 
-    def _command(self, verb, keys):
-        return [self.steward, verb, "--cluster", str(self.file),
-                *(["--keys", str(keys)] if keys else [])]
+    def _operator(self):
+        return ["--keys", str(self.folder(f"client-{OPERATOR}")), "--client", OPERATOR]
 
-    def _spawn(self, name, verb, *arguments, program=(), keys=None):
-        command = self._command(verb, keys or self.keys)
+    def _spawn(self, name, verb, *arguments, program=()):
+        command = [self.steward, verb, "--cluster", str(self.file)]
         if program:
             command[:2] = program
         with open(self.logs / f"{name}.log", "ab") as log:
@@ -247,9 +252,9 @@ class Cluster:
                 [*command, *arguments], stdin=subprocess.DEVNULL, stdout=log,
                 stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=die_with_parent)
 
-    def _run(self, verb, *arguments, timeout_s, with_keys=True, accept=(0,)):
+    def _run(self, verb, *arguments, timeout_s, accept=(0,)):
         """A verb that ends. It is in our process group, so Ctrl-C reaches it."""
-        command = [*self._command(verb, self.keys if with_keys else None), *arguments]
+        command = [self.steward, verb, "--cluster", str(self.file), *arguments]
         try:
             result = subprocess.run(command, text=True, stdin=subprocess.DEVNULL,
                                     capture_output=True, timeout=timeout_s, check=False)
