@@ -11,6 +11,7 @@ class App;
 namespace steward::cli {
 
 void add_keygen(CLI::App& app, int& exit_code);
+void add_keys(CLI::App& app, int& exit_code);
 void add_server(CLI::App& app, int& exit_code);
 void add_gateway(CLI::App& app, int& exit_code);
 void add_status(CLI::App& app, int& exit_code);

@@ -10,6 +10,8 @@ constexpr const char* kDescription =
     "servers have been broken into, over wide-area networks.\n\n"
     "A cluster is described by one TOML file (--cluster). From nothing to a running one:\n"
     "  steward keygen  --cluster c.toml --out keys        all keys, once, offline\n"
+    "  steward keys    --help                             look at them, check, protect, renew "
+    "them\n"
     "  steward server  --cluster c.toml --keys keys --site 0 --server 0 --data d00   …each server\n"
     "  steward gateway --cluster c.toml --keys keys --site 0 --client gateway-NAME   …each site\n"
     "  redis-cli -p PORT                                  talk to it\n"
@@ -25,6 +27,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   int exit_code = steward::cli::kExitOk;
   steward::cli::add_keygen(app, exit_code);
+  steward::cli::add_keys(app, exit_code);
   steward::cli::add_server(app, exit_code);
   steward::cli::add_gateway(app, exit_code);
   steward::cli::add_status(app, exit_code);

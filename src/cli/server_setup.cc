@@ -65,6 +65,9 @@ Result<runtime::ServerHostOptions> prepare(const ServerFlags& flags, const WrapS
   options.seed = Bytes(own->keys.signer->copy_secret_seed().view());
   options.signer = std::move(own->keys.signer);
   options.site_key_share = std::move(own->keys.site_share);
+  options.replace_share = [file = own->keys.share_file](const crypto::SecretBytes& share) {
+    return file->replace(share);
+  };
   options.directory = std::make_shared<crypto::KeyDirectory>(std::move(own->cluster.directory));
   options.state_machine = std::make_unique<kv::KvStore>(hash_key(*options.directory));
   if (wrap) options.state_machine = wrap(std::move(options.state_machine));
