@@ -282,7 +282,8 @@ Bytes spread_key(PageKey key) {
 // Two events of a running cluster are enough to fill every kind of page.
 Bytes machine_pages() {
   NoApplication application;
-  site::LogicalMachine machine(peer().config(), peer().keys().domain, kSelf.site, application);
+  site::LogicalMachine machine(peer().config(), peer().keys().domain, kSelf.site,
+                               peer().keys().directory->sites[kSelf.site].site, application);
   site::LmOutputs out;
   const auto data = site::testing::event(site_data(1, 1));
   machine.execute(1, *wire::make_batch({data, site::testing::event_of_update(update(1))}), out);

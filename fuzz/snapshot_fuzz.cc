@@ -2,6 +2,7 @@
 // the client table, the manifest. Pages of any content are refused, or taken; what was taken is
 // handed out again and taken again. A machine is not run from there: pages count only when a quorum
 // certified their digest, so that what they say is a state that a correct server had.
+#include "crypto/ideal.h"
 #include "fuzz/input.h"
 #include "replica/client_table.h"
 #include "replica/page_set.h"
@@ -30,6 +31,7 @@ const ClusterConfig& config(bool lying_sites) {
 // Keys are spread over a machine's 2^25; a page's is its kind and a small number.
 PageKey machine_key(fuzz::Input& in) {
   const PageKey base = in.u8() % 8;
+  if (base == 7) return (1 << 17) + in.u8();  // the renewal of the key shares
   return base == 0 ? in.u8() : (base << 19) + in.u8();
 }
 
@@ -55,13 +57,14 @@ void apply_changes(const PageChanges& changes, std::map<PageKey, Bytes>& pages) 
 void load_machine(fuzz::Input& in, bool lying_sites) {
   NoApplication application;
   const wire::Domain domain{"fuzz", 0};
-  site::LogicalMachine machine(config(lying_sites), domain, 1, application);
+  const crypto::SitePublicKeyPtr key = crypto::IdealAuthority(1).site("site", 3, 4).key;
+  site::LogicalMachine machine(config(lying_sites), domain, 1, key, application);
   std::map<PageKey, Bytes> pages = read_pages(in, true);
   if (!machine.load(pages)) return;
   PageChanges changes;
   machine.collect(changes);
   apply_changes(changes, pages);
-  site::LogicalMachine again(config(lying_sites), domain, 1, application);
+  site::LogicalMachine again(config(lying_sites), domain, 1, key, application);
   STEWARD_CHECK(again.load(pages));
   STEWARD_CHECK(again.executed() == machine.executed());
   STEWARD_CHECK(again.wide_core().save() == machine.wide_core().save());

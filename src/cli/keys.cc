@@ -144,6 +144,7 @@ void add_keys(CLI::App& app, int& exit_code) {
   add_keys_show(*keys, exit_code);
   add_keys_verify(*keys, exit_code);
   add_keys_protect(*keys, exit_code);
+  add_keys_refresh(*keys, exit_code);
   add_keys_redeal(*keys, exit_code);
   add_keys_test_signature(*keys, exit_code);
   add_keys_verify_signature(*keys, exit_code);

@@ -62,6 +62,9 @@ class BlsPublicKey final : public RenewableSiteKey {
   std::vector<ServerIndex> wrong_shares(BytesView message,
                                         std::span<const SignatureShare> shares) const override;
 
+  SitePublicKeyPtr decode_epoch(BytesView encoded) const override;
+  SiteKeySharePtr decode_share(ServerIndex holder, BytesView encoded) const override;
+
   // Renewal. A key of threshold 1 has nothing to renew: its deals are well-formed and add nothing.
   // All keys and shares given must be of this key's identity; `this` may be of any epoch.
   Bytes make_deal(const Deal& dealer_and_context, BytesView entropy) const override;

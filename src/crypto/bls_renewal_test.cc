@@ -5,9 +5,12 @@
 
 #include "crypto/bls.h"
 #include "crypto/bls_deal.h"
+#include "crypto/testing/lying_deal.h"
 
 namespace steward::crypto {
 namespace {
+
+using testing::lying_deal;
 
 Bytes fresh_entropy() { return Bytes(SecretBytes::random(32).view()); }
 
@@ -23,22 +26,6 @@ std::vector<Deal> deals_of_all(const BlsPublicKey& key, const Bytes& context) {
     deals.push_back(deal_of(key, dealer, context));
   }
   return deals;
-}
-
-// A dealer that means well but for what it tells `victim`.
-Deal lying_deal(const BlsPublicKey& key, ServerIndex dealer, const Bytes& context,
-                ServerIndex victim, const Scalar& error = Scalar(1)) {
-  Deal deal{dealer, context, {}};
-  BlsDealSecrets secrets;
-  secrets.log = Scalar::random();
-  secrets.polynomial.resize(key.threshold());
-  for (std::uint32_t t = 1; t < key.threshold(); ++t) secrets.polynomial[t] = Scalar::random();
-  for (ServerIndex holder = 0; holder < key.servers(); ++holder) {
-    secrets.subshares.push_back(evaluate(secrets.polynomial, holder + 1));
-  }
-  secrets.subshares[victim] = secrets.subshares[victim] + error;
-  deal.deal = seal_bls_deal(key, deal, secrets, fresh_entropy());
-  return deal;
 }
 
 Deal retraction(Deal deal) {

@@ -121,4 +121,16 @@ Result<BlsKeyDeal> deal_bls(std::uint32_t threshold, std::uint32_t servers) {
   return deal;
 }
 
+SitePublicKeyPtr BlsPublicKey::decode_epoch(BytesView encoded) const {
+  const auto key = decode(encoded);
+  return key && (*key)->id_ == id_ ? *key : nullptr;
+}
+
+SiteKeySharePtr BlsPublicKey::decode_share(ServerIndex holder, BytesView encoded) const {
+  const BlsPublicKeyPtr self(BlsPublicKeyPtr(), this);  // for the call; nothing keeps it
+  const auto share = BlsKeyShare::decode_any_epoch(self, holder, encoded);
+  if (!share || ((*share)->epoch() == epoch() && !(*share)->belongs_to(*this))) return nullptr;
+  return *share;
+}
+
 }  // namespace steward::crypto

@@ -2,15 +2,23 @@
 // interfaces, same sizes on the wire. Every signature is a keyed hash under a secret that only the
 // authority's objects hold, so code that is not handed a Signer or a SiteKeyShare cannot sign. Not
 // for the real world: whoever can verify holds the secret. Deterministic in the seed; thread-safe.
+//
+// Key shares can be renewed: a share depends on the sum (XOR) of the deals that led to its epoch,
+// as a real one would, so those of different epochs do not combine. Deals hide nothing.
 #pragma once
 
 #include <string>
 
 #include "crypto/sha256.h"
+#include "crypto/share_renewal.h"
 #include "crypto/signature.h"
-#include "crypto/site_key.h"
 
 namespace steward::crypto {
+
+// A deal of `dealer`, right for all holders but those in `cheated`; for adversaries.
+Bytes ideal_deal(BytesView entropy, std::uint32_t servers, const std::vector<ServerIndex>& cheated);
+
+inline constexpr char kIdealScheme[] = "ideal";
 
 struct IdealSite {
   SitePublicKeyPtr key;

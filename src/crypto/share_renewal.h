@@ -32,6 +32,11 @@ struct Deal {
 // A site key whose shares can be renewed by their holders. Found by dynamic_cast.
 class RenewableSiteKey : public SitePublicKey {
  public:
+  // This key in any epoch, and a holder's share of any epoch, which is checked as far as the share
+  // keys of this epoch allow: fully when it is of this epoch. Null for anything else.
+  virtual SitePublicKeyPtr decode_epoch(BytesView encoded) const = 0;
+  virtual SiteKeySharePtr decode_share(ServerIndex holder, BytesView encoded) const = 0;
+
   // A new deal. `entropy`: at least 32 unpredictable bytes, never used again.
   virtual Bytes make_deal(const Deal& dealer_and_context, BytesView entropy) const = 0;
 

@@ -191,12 +191,4 @@ Result<SiteKeySharePtr> decode_site_share(const SitePublicKeyPtr& key, ServerInd
   return found->decode_share(key, server, encoded);
 }
 
-Result<SiteKeySharePtr> decode_stored_share(const SitePublicKeyPtr& key, ServerIndex server,
-                                            BytesView encoded) {
-  const auto bls = std::dynamic_pointer_cast<const BlsPublicKey>(key);
-  if (!bls) return decode_site_share(key, server, encoded);
-  auto share = BlsKeyShare::decode_any_epoch(bls, server, encoded);
-  return share.ok() ? Result<SiteKeySharePtr>(*share) : share.error();
-}
-
 }  // namespace steward::crypto

@@ -48,10 +48,4 @@ Result<SitePublicKeyPtr> decode_site_key(const std::string& scheme, BytesView en
 Result<SiteKeySharePtr> decode_site_share(const SitePublicKeyPtr& key, ServerIndex server,
                                           BytesView encoded);
 
-// For a share that was renewed: of the epoch of `key` or any other. What ties it to its epoch is
-// checked only where `key` is of that epoch; decode_site_share checks it later against the right
-// one.
-Result<SiteKeySharePtr> decode_stored_share(const SitePublicKeyPtr& key, ServerIndex server,
-                                            BytesView encoded);
-
 }  // namespace steward::crypto

@@ -15,8 +15,8 @@ class Sites {
  public:
   Sites() {
     for (SiteId site = 0; site < 4; ++site) {
-      machines_.push_back(
-          std::make_unique<site::LogicalMachine>(config, keys.domain, site, nullptr, applications_[site]));
+      machines_.push_back(std::make_unique<site::LogicalMachine>(config, keys.domain, site, nullptr,
+                                                                 applications_[site]));
     }
   }
 

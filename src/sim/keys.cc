@@ -1,5 +1,6 @@
 #include "sim/keys.h"
 
+#include "common/check.h"
 #include "crypto/bls.h"
 #include "crypto/ed25519_multi.h"
 #include "crypto/ideal.h"
@@ -122,8 +123,10 @@ crypto::SiteKeySharePtr ClusterKeys::load_share(ServerId id,
                                                 const crypto::SecretBytes& encoded) const {
   const crypto::SiteKeySharePtr& dealt = shares.at(id);
   if (dealt->encoded().view() == encoded.view()) return dealt;
-  const crypto::SitePublicKeyPtr& key = directory->sites[id.site].site;
-  return crypto::decode_stored_share(key, id.server, encoded.view()).value();
+  const auto* key =
+      dynamic_cast<const crypto::RenewableSiteKey*>(directory->sites[id.site].site.get());
+  STEWARD_CHECK(key != nullptr);
+  return key->decode_share(id.server, encoded.view());
 }
 
 Result<ClusterKeys> make_keys(const ClusterConfig& config, Crypto crypto, std::uint64_t seed) {

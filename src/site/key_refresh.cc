@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "common/check.h"
-#include "crypto/site_scheme.h"
 
 namespace steward::site {
 namespace {
@@ -298,22 +297,32 @@ void KeyRefresh::collect(PageChanges& changes, PageKey base) const {
   }
 }
 
+// nullopt for what no deal looks like: others rely on it.
+std::optional<KeyRefresh::Step> KeyRefresh::to_step(const wire::DealEntry& entry) const {
+  Step step{entry.share_epoch(),
+            {entry.dealer(), context(entry.share_epoch()), entry.deal(), entry.retracted()}};
+  if (!renewable_->well_formed(step.deal)) return std::nullopt;
+  return step;
+}
+
 bool KeyRefresh::load(const std::map<PageKey, Bytes>& pages, PageKey base) {
   if (!possible()) return true;
   const auto found = pages.find(base);
   wire::RefreshPage page;
   if (found == pages.end() || !page.ParseFromString(found->second)) return false;
   if (page.phase() > static_cast<std::uint32_t>(Phase::kChecking)) return false;
-  auto key = crypto::decode_site_key(key_->scheme(), page.key());
-  if (!key || (*key)->identity() != key_->identity()) return false;
-  key_ = *key;
+  crypto::SitePublicKeyPtr key = renewable_->decode_epoch(page.key());
+  if (!key) return false;
+  key_ = std::move(key);
   renewable_ = dynamic_cast<const crypto::RenewableSiteKey*>(key_.get());
-  const auto deal_of = [&](const wire::DealEntry& entry) {
-    return crypto::Deal{entry.dealer(), context(entry.share_epoch()), entry.deal(),
-                        entry.retracted()};
-  };
+  phase_ = static_cast<Phase>(page.phase());
+  if (phase_ == Phase::kIdle && page.deals_size() + page.done_size() > 0) return false;
   deals_.clear();
-  for (const wire::DealEntry& entry : page.deals()) deals_[entry.dealer()] = deal_of(entry);
+  for (const wire::DealEntry& entry : page.deals()) {
+    const auto step = to_step(entry);
+    if (!step || step->epoch != next_epoch() || step->deal.retracted) return false;
+    deals_[entry.dealer()] = step->deal;
+  }
   done_.clear();
   for (const auto& done : page.done()) done_[done.server()] = done.key_digest();
   complained_.clear();
@@ -324,25 +333,31 @@ bool KeyRefresh::load(const std::map<PageKey, Bytes>& pages, PageKey base) {
   for (const wire::Complained& one : page.to_retract()) {
     to_retract_.emplace(one.share_epoch(), one.dealer());
   }
-  transcripts_.clear();
-  for (PageKey offset = 0; offset < kKeptEpochs; ++offset) {
-    const auto at = pages.find(base + 1 + offset);
-    if (at == pages.end()) continue;
-    wire::TranscriptPage transcript;
-    if (!transcript.ParseFromString(at->second)) return false;
-    std::vector<Step>& steps = transcripts_[transcript.share_epoch()];
-    for (const auto& entry : transcript.deals()) {
-      steps.push_back({entry.share_epoch(), deal_of(entry)});
-    }
-  }
-  phase_ = static_cast<Phase>(page.phase());
   waits_ = page.waits();
   completed_ = page.completed();
   abandoned_ = page.abandoned();
   next_key_ = nullptr;
   next_digest_.clear();
+  if (!load_transcripts(pages, base + 1)) return false;
   if (phase_ == Phase::kChecking) update_next_key();
   timer_change_ = false;  // the machine's timers are in its own page
+  return true;
+}
+
+bool KeyRefresh::load_transcripts(const std::map<PageKey, Bytes>& pages, PageKey first) {
+  transcripts_.clear();
+  for (PageKey offset = 0; offset < kKeptEpochs; ++offset) {
+    const auto at = pages.find(first + offset);
+    if (at == pages.end()) continue;
+    wire::TranscriptPage transcript;
+    if (!transcript.ParseFromString(at->second)) return false;
+    std::vector<Step>& steps = transcripts_[transcript.share_epoch()];
+    for (const auto& entry : transcript.deals()) {
+      const auto step = to_step(entry);
+      if (!step) return false;
+      steps.push_back(*step);
+    }
+  }
   return true;
 }
 

@@ -109,6 +109,8 @@ class KeyRefresh {
   void activate(std::vector<Step> steps, crypto::SitePublicKeyPtr key);
   void retract_cheats();
   void rest();
+  std::optional<Step> to_step(const wire::DealEntry& entry) const;
+  bool load_transcripts(const std::map<PageKey, Bytes>& pages, PageKey first);
 
   const Quorums site_;
   const wire::Domain domain_;

@@ -98,7 +98,7 @@ class Site {
     follow(self);
   }
   crypto::SiteKeySharePtr stored(ServerIndex self) const {
-    return crypto::decode_stored_share(deal_.key, self, servers_[self]->file.view()).value();
+    return deal_.key->decode_share(self, servers_[self]->file.view());
   }
 
   // Do these servers sign with what they hold now?

@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "crypto/site_scheme.h"
-
 namespace steward::site {
 
 void ShareKeeper::follow(const KeyRefresh& refresh, KeeperActions& actions) {
@@ -26,8 +24,9 @@ void ShareKeeper::hand_out(const KeyRefresh& refresh, KeeperActions& actions) {
   const crypto::SitePublicKeyPtr& key = refresh.key();
   // The key of the epoch that a loaded share is of is known only now.
   if (share_->epoch() == key->epoch() && !checked_) {
-    checked_ = !refresh.possible() ||  // it was, when it was loaded
-               crypto::decode_site_share(key, self_, share_->encoded().view()).ok();
+    const auto* renewable = dynamic_cast<const crypto::RenewableSiteKey*>(key.get());
+    checked_ = renewable == nullptr ||  // it was, when it was loaded
+               renewable->decode_share(self_, share_->encoded().view()) != nullptr;
   }
   crypto::SiteKeySharePtr usable;
   if (share_->epoch() == key->epoch() && checked_) usable = share_;
