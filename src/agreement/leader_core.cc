@@ -215,10 +215,7 @@ bool LeaderCore::unfinished() const {
 
 void LeaderCore::on_timer(TimerId timer, Actions& actions) {
   if (timer == ProgressWatch::kLateTimer) return watch_.late_timer_fired();
-  if (timer == ProgressWatch::kTimer) {
-    if (watch_.expired()) change_view(view_ + 1, actions);
-    return;
-  }
+  if (timer == ProgressWatch::kTimer) return on_progress_timer(actions);
   if (timer != StatusExchange::kTimer || !exchange_.has_timer()) return;
   const StatusExchange::Tick tick = exchange_.tick(unfinished(), log_.committed());
   if (tick.speak) actions.sends.push_back({std::nullopt, status_body(), nullptr, false});

@@ -137,6 +137,7 @@ class LeaderCore : public Core {
   void on_fetch_batch(const Message& message, Actions& actions);
   void on_batch_shown(const Message& message);
   void keep_view_change(const HeldViewChangePtr& held);
+  void on_progress_timer(Actions& actions);
   void change_view(View view, Actions& actions);
   void follow_others(Actions& actions);
   void make_new_view(Actions& actions);

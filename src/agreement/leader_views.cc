@@ -189,6 +189,14 @@ void LeaderCore::follow_others(Actions& actions) {
   }
 }
 
+// Who is behind others has to catch up first, for which the leader is not to blame. Only while they
+// go on saying that they are ahead: one that is gone cannot be caught up with.
+void LeaderCore::on_progress_timer(Actions& actions) {
+  if (!watch_.expired()) return;
+  if (installed_ && exchange_.peers_ahead(log_.committed())) return exchange_.forget_claims();
+  change_view(view_ + 1, actions);
+}
+
 std::uint32_t LeaderCore::view_changes_held() const {
   return static_cast<std::uint32_t>(
       std::count_if(view_changes_.begin(), view_changes_.end(),
@@ -363,8 +371,6 @@ void LeaderCore::on_batch_shown(const Message& message) {
 
 ProgressWatch::Waiting LeaderCore::waiting() const {
   using Waiting = ProgressWatch::Waiting;
-  // Who is behind has to catch up; that is not for the leader to bring about.
-  if (installed_ && exchange_.peers_ahead(log_.committed())) return Waiting::kNothing;
   if (installed_) return work_expected_ || in_flight() ? Waiting::kProgress : Waiting::kNothing;
   const bool possible = view_changes_held() >= options_.quorums.quorum();
   return possible ? Waiting::kNewView : Waiting::kNothing;

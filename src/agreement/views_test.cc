@@ -38,7 +38,7 @@ class Views : public testing::TestWithParam<Setup> {
     options.max_delay = 20ms;
     return options;
   }
-  static std::uint64_t seeds() { return GetParam().peers <= 5 ? 150 : 30; }
+  static std::uint64_t seeds() { return GetParam().peers <= 5 ? 60 : 15; }
 };
 
 TEST_P(Views, NoneWhileTheLeaderWorksOrNothingIsToBeDone) {
