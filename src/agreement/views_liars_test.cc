@@ -3,6 +3,7 @@
 
 #include "agreement/ordered_log.h"
 #include "agreement/progress_watch.h"
+#include "agreement/status_exchange.h"
 #include "agreement/testing/cluster.h"
 #include "agreement/testing/driver.h"
 
@@ -257,6 +258,24 @@ TEST(PbftViews, ViewChangesOfWrongShapeAreRefused) {
   for (const wire::AgreementMessage& body : bad) peer.receive(3, body);
   EXPECT_EQ(peer.rejected("malformed"), bad.size());
   EXPECT_FALSE(find(peer.receive(0, view_change(0, {})), kViewChange));
+}
+
+// A liar keeps the body of its certificate to itself: the view is installed without it.
+TEST(PbftViews, ACertificateWithoutABodyHoldsNothingUp) {
+  Driver leader(Protocol::kPbft, four(1));
+  leader.receive(0, view_change(1, {{0, 1, kA}}));
+  Actions actions = leader.receive(2, view_change(1, {}));
+  actions = leader.loop_back(Send(*find(actions, kViewChange)));
+  EXPECT_TRUE(find(actions, kFetch));
+  EXPECT_FALSE(find(actions, kNewView));  // a quorum of view changes, but one cannot be followed
+  EXPECT_TRUE(find(leader.step(TimerFired{StatusExchange::kTimer}), kFetch));  // asked again
+  actions = leader.receive(3, view_change(1, {}));
+  const Send* sent = find(actions, kNewView);
+  ASSERT_TRUE(sent);
+  for (const wire::ViewChangeRef& ref : sent->body.new_view().view_changes()) {
+    EXPECT_NE(ref.peer(), 0U);
+  }
+  EXPECT_TRUE(leader.core().can_propose());
 }
 
 TEST(PbftViews, ALeaderThatIsLateAgainAndAgainIsLeft) {

@@ -2,8 +2,10 @@
 // nothing, do it late, or lie.
 #include <gtest/gtest.h>
 
+#include "agreement/progress_watch.h"
 #include "agreement/testing/cluster.h"
 #include "agreement/testing/driver.h"
+#include "agreement/view_change.h"
 
 namespace steward::agreement {
 namespace {
@@ -161,6 +163,103 @@ TEST_P(Views, OneSeedIsOneRun) {
     return std::pair(cluster.core(0).save(), cluster.messages_sent());
   };
   EXPECT_EQ(run(), run());
+}
+
+// --- Paxos, message by message
+
+Options three(PeerId self) {
+  Options options;
+  options.self = self;
+  options.quorums = {3, 1, false};
+  options.checkpoint_interval = 8;
+  options.view_change_timeout = 300ms;
+  return options;
+}
+
+const wire::BatchPtr kA = wire::make_batch({"a"});
+const wire::BatchPtr kB = wire::make_batch({"b"});
+
+wire::AgreementMessage attempt(View view, Sequence n, const wire::BatchPtr& batch, View accepted) {
+  wire::AgreementMessage body;
+  body.mutable_view_change()->set_view(view);
+  body.mutable_view_change()->mutable_checkpoint();
+  if (batch) {
+    wire::Candidate& candidate = *body.mutable_view_change()->add_candidates();
+    candidate.set_view(accepted);
+    candidate.set_sequence(n);
+    candidate.set_digest(batch->digest.str());
+  }
+  return body;
+}
+
+TEST(PaxosViews, AnotherAttemptIsJoinedOnlyWhileTheOwnTimerStands) {
+  Driver patient(Protocol::kPaxos, three(2));
+  patient.step(WorkExpected{true});
+  patient.receive(1, attempt(4, 0, nullptr, 0));
+  EXPECT_EQ(patient.core().progress().view, 0U);
+  patient.step(TimerFired{ProgressWatch::kTimer});
+  EXPECT_EQ(patient.core().progress().view, 4U);  // and then not to a view of its own
+  Driver idle(Protocol::kPaxos, three(2));
+  idle.receive(1, attempt(4, 0, nullptr, 0));
+  EXPECT_EQ(idle.core().progress().view, 4U);
+}
+
+TEST(PaxosViews, TheNewLeaderBindsWhatWasAcceptedLastAndFillsGaps) {
+  Driver leader(Protocol::kPaxos, three(1));
+  wire::AgreementMessage proposal;
+  proposal.mutable_proposal()->set_sequence(2);
+  proposal.mutable_proposal()->set_digest(kA->digest.str());
+  leader.receive(0, proposal, kA);
+  leader.receive(2, attempt(4, 2, kB, 3));
+  Actions actions = leader.step(TimerFired{ProgressWatch::kTimer});
+  const Send own = actions.sends.at(1);  // by way of view 1
+  ASSERT_EQ(own.body.view_change().view(), 4U);
+  actions = leader.loop_back(own);
+  ASSERT_FALSE(actions.sends.empty());
+  EXPECT_TRUE(actions.sends.at(0).body.has_fetch_batch());
+  EXPECT_TRUE(leader.core().progress().changing);
+  wire::AgreementMessage shown;
+  shown.mutable_batch_shown()->set_sequence(2);
+  shown.mutable_batch_shown()->set_digest(kB->digest.str());
+  actions = leader.receive(2, shown, kB);
+  std::map<Sequence, Bytes> proposed;
+  for (const Send& send : actions.sends) {
+    if (!send.body.has_proposal()) continue;
+    EXPECT_EQ(send.body.proposal().view(), 4U);
+    proposed[send.body.proposal().sequence()] = send.body.proposal().digest();
+  }
+  const std::map<Sequence, Bytes> expected = {{1, null_batch()->digest.str()},
+                                              {2, kB->digest.str()}};
+  EXPECT_EQ(proposed, expected);
+  // In the new view both are its accepts, and one more of each makes them final.
+  for (const auto& [n, digest] : expected) {
+    wire::AgreementMessage accept;
+    accept.mutable_accept()->set_view(4);
+    accept.mutable_accept()->set_sequence(n);
+    accept.mutable_accept()->set_digest(digest);
+    leader.receive(2, accept);
+  }
+  for (const Send& send : actions.sends) {
+    if (send.body.has_proposal()) leader.loop_back(send);
+  }
+  EXPECT_EQ(leader.core().progress().committed, 2U);
+}
+
+TEST(PaxosViews, AnInstalledViewIsTakenFromAnyone) {
+  Driver peer(Protocol::kPaxos, three(2));
+  wire::AgreementMessage installed;
+  installed.mutable_new_view()->set_view(3);
+  const Actions actions = peer.receive(1, installed);
+  EXPECT_EQ(peer.core().progress().view, 3U);
+  ASSERT_EQ(actions.appends.size(), 1U);
+  EXPECT_EQ(actions.appends[0].record.kind, kViewRecord);
+  peer.restart(true);
+  EXPECT_EQ(peer.core().progress().view, 3U);
+  EXPECT_FALSE(peer.core().progress().changing);
+  // Its own view it has to have installed itself.
+  installed.mutable_new_view()->set_view(5);
+  peer.receive(1, installed);
+  EXPECT_EQ(peer.core().progress().view, 3U);
 }
 
 constexpr Setup kSetups[] = {
