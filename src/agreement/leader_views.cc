@@ -106,6 +106,8 @@ Status LeaderCore::load_view() {
 }
 
 void LeaderCore::start_view(Actions& actions) {
+  // Others may have gone on meanwhile.
+  if (changes_views()) actions.sends.push_back({std::nullopt, status_body(), nullptr, false});
   if (!installed_) return send_all(body_of(log_.view_change_record()->own()), actions);
   if (view_ > 0 && leader() == options_.self) send_all(announcement(), actions);
 }
@@ -193,7 +195,10 @@ void LeaderCore::follow_others(Actions& actions) {
 // go on saying that they are ahead: one that is gone cannot be caught up with.
 void LeaderCore::on_progress_timer(Actions& actions) {
   if (!watch_.expired()) return;
-  if (installed_ && exchange_.peers_ahead(log_.committed())) return exchange_.forget_claims();
+  if (installed_ && exchange_.peers_ahead(log_.committed())) {
+    exchange_.forget_claims();
+    return actions.sends.push_back({std::nullopt, status_body(), nullptr, false});
+  }
   change_view(view_ + 1, actions);
 }
 

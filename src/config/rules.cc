@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -190,8 +191,9 @@ Check check_timeouts(const TimeoutConfig& timeouts) {
     const std::string key = std::string("timeouts.") + name;
     if (auto bad = check_range(key, value, kMinTimeout, kMaxTimeout)) return bad;
   }
-  // What was lost is sent again within a status interval; before that nobody is to blame.
-  const Duration least = 2 * timeouts.status_interval;
+  // What was lost is sent again within a status interval, and who is behind hears of it within an
+  // idle one; before that nobody is to blame.
+  const Duration least = std::max(2 * timeouts.status_interval, timeouts.idle_status_interval);
   if (auto bad = check_range("timeouts.view_change", timeouts.view_change, least, kMaxTimeout)) {
     return bad;
   }

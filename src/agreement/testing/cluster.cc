@@ -23,6 +23,9 @@ Options Cluster::core_options(PeerId self) const {
   options.checkpoint_interval = options_.checkpoint_interval;
   options.view_change_timeout = options_.view_change;
   options.view_change_cap = 8 * options_.view_change;
+  if (options_.view_change > 0ms) {
+    options.idle_status_interval = std::clamp<Duration>(options_.view_change / 2, 100ms, 1s);
+  }
   if (!options_.statuses) options.status_interval = options.idle_status_interval = 0ms;
   return options;
 }
