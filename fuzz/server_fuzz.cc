@@ -62,7 +62,7 @@ class Run {
  private:
   // From the disk, as after a crash in which nothing written was lost.
   void open() {
-    auto server = Server::open({liars().config(), fuzz::kSelf, liars().keys().directory,
+    auto server = Server::open({liars().config(), fuzz::kSelf, liars().keys().directory, share_,
                                 std::make_unique<kv::KvStore>(kHashKey)},
                                disk_);
     STEWARD_CHECK(server.ok());
@@ -89,10 +89,15 @@ class Run {
       }
     }
     for (Outgoing& send : output.sends) waiting_.push_back(std::move(send));
-    const crypto::SitePublicKey& key = *liars().keys().directory->sites[fuzz::kSelf.site].site;
+    if (output.new_share) {
+      const auto& key = *liars().keys().directory->sites[fuzz::kSelf.site].site;
+      share_ = dynamic_cast<const crypto::RenewableSiteKey&>(key).decode_share(
+          fuzz::kSelf.server, output.new_share->view());
+    }
     for (const site::SigningJob& job : output.jobs) {
-      const auto& share = *liars().keys().shares[fuzz::kSelf.site][fuzz::kSelf.server];
-      step(SigningDone{site::run_signing_job(job, key, share)});
+      Bytes entropy(24, 'e');
+      append_u64(entropy, ++jobs_);
+      step(SigningDone{site::run_signing_job(job, entropy)});
     }
   }
 
@@ -164,6 +169,8 @@ class Run {
   std::deque<Outgoing> waiting_;
   std::set<TimerId> timers_;
   Sequence executed_ = 0;
+  crypto::SiteKeySharePtr share_ = liars().keys().shares[fuzz::kSelf.site][fuzz::kSelf.server];
+  std::uint64_t jobs_ = 0;
 };
 
 }  // namespace

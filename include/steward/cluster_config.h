@@ -73,6 +73,9 @@ struct TimeoutConfig {
   Duration link{3'000'000};       // a virtual link that shows no acknowledgement is replaced
   Duration retransmit{400'000};   // a forwarder sends again what is not acknowledged
   Duration client_retry{2'000'000};  // T0, doubling to 8 T0
+  Duration view_change{2'000'000};  // a local leader that gets nothing done is replaced; doubles …
+  Duration view_change_cap{30'000'000};  // … up to this
+  Duration fair{10'000'000};  // T_fair: one that passes over a client or a link for so long, too
 };
 
 struct OrderingConfig {

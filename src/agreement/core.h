@@ -32,9 +32,10 @@ using PeerId = std::uint32_t;  // 0 … n-1
 
 // A message as its verifier passes it on. `batch` is there for PrePrepare, Proposal and Committed,
 // with its digest already compared to the one in `body`, and its items found acceptable
-// (external validity). `header` is the signed bytes (a wire::SignedHeader), kept for certificates;
-// empty in protocols without signatures. The proofs inside Committed and StableCheckpoint are
-// verified too: a quorum of distinct peers.
+// (external validity), and for BatchShown, with its digest compared. `header` is the signed bytes
+// (a wire::SignedHeader), kept for certificates; empty in protocols without signatures. The proofs
+// inside Committed, StableCheckpoint and ViewChange are verified too: a quorum of distinct peers.
+// Evidence has been unwrapped: it comes as what the signer of its header said.
 struct Message {
   PeerId from = 0;
   wire::AgreementMessage body;
@@ -70,7 +71,19 @@ struct SnapshotInstalled {
   wire::StableCheckpoint certificate;
 };
 
-using Event = std::variant<Received, Propose, TimerFired, CheckpointTaken, SnapshotInstalled>;
+// The host knows of requests that are not executed yet, or it does not any more. While it does, a
+// leader that gets nothing done is replaced.
+struct WorkExpected {
+  bool expected = false;
+};
+
+// The host holds that the leader of this view does not serve all alike.
+struct SuspectLeader {
+  View view = 0;
+};
+
+using Event = std::variant<Received, Propose, TimerFired, CheckpointTaken, SnapshotInstalled,
+                           WorkExpected, SuspectLeader>;
 
 // Durable state of a core: records under (sequence, kind), a later one replacing an earlier one.
 struct Record {
@@ -87,7 +100,7 @@ struct Append {
 struct Send {
   std::optional<PeerId> to;  // nullopt: all peers, and back to the core itself
   wire::AgreementMessage body;
-  wire::BatchPtr batch;  // attached to PrePrepare, Proposal, Committed
+  wire::BatchPtr batch;  // attached to PrePrepare, Proposal, Committed, BatchShown
   // A promise leaves only when every append of this and earlier steps is durable.
   bool promise = true;
 };
@@ -133,11 +146,16 @@ struct Options {
   // Retransmission by status exchange; zero where the transport is reliable (BLink).
   Duration status_interval{100'000};
   Duration idle_status_interval{1'000'000};
+  // A leader that gets nothing done for so long is replaced; zero: never. Doubles with each change
+  // of view without progress, up to the cap.
+  Duration view_change_timeout{0};
+  Duration view_change_cap{0};
 };
 
 // For status displays and tests.
 struct Progress {
   View view = 0;
+  bool changing = false;  // to `view`, which is not installed yet
   PeerId leader = 0;
   Sequence committed = 0;  // contiguous, all handed to the host
   Sequence stable = 0;     // last stable checkpoint

@@ -210,8 +210,8 @@ TEST_P(CoreTest, RestoreRefusesWhatItCannotRead) {
 
 TEST_P(CoreTest, CorruptRecordsAreRefused) {
   const Options core_options = Cluster(options(6)).core_options(0);
-  for (std::uint8_t kind = 0; kind <= 8; ++kind) {
-    const Record record{kind <= 2 ? 0U : 3U, kind, "\xff not a record"};
+  for (std::uint8_t kind = 0; kind <= 10; ++kind) {
+    const Record record{kind <= 2 || kind == 8 ? 0U : 3U, kind, "\xff not a record"};
     const auto core = open_core(GetParam().protocol, core_options, std::vector{record});
     ASSERT_FALSE(core.ok());
     EXPECT_EQ(core.error().code, ErrorCode::kCorrupt);

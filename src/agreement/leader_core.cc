@@ -24,16 +24,15 @@ wire::AgreementMessage committed_body(Sequence n, const Chosen& chosen) {
 }  // namespace
 
 LeaderCore::LeaderCore(const Options& options)
-    : options_(options), log_(options), exchange_(options) {}
+    : options_(options), log_(options), exchange_(options), watch_(options) {}
 
 Status LeaderCore::load(std::span<const Record> records) {
   if (Status status = log_.load(records); !status) return status;
-  view_ = log_.recorded_view().value_or(0);
-  return {};
+  return load_view();
 }
 
 void LeaderCore::start(Actions& actions) {
-  if (!log_.recorded_view()) log_.record_view(view_, actions);
+  if (!log_.view_record()) log_.record_view(to_record(new_view_), actions);
   log_.resume(actions);
   for (const auto& [n, slot] : log_.slots()) {
     if (n > log_.committed() && !slot.chosen) {
@@ -41,6 +40,8 @@ void LeaderCore::start(Actions& actions) {
     }
   }
   resend_checkpoints(log_.stable(), std::nullopt, actions);
+  start_view(actions);
+  settle_views(actions);
   exchange_.rearm(unfinished(), actions);
 }
 
@@ -56,11 +57,16 @@ void LeaderCore::step(Event event, Actions& actions) {
           on_timer(input.timer, actions);
         } else if constexpr (std::is_same_v<Input, CheckpointTaken>) {
           on_checkpoint_taken(input, actions);
-        } else {
+        } else if constexpr (std::is_same_v<Input, SnapshotInstalled>) {
           on_snapshot(input, actions);
+        } else if constexpr (std::is_same_v<Input, WorkExpected>) {
+          work_expected_ = input.expected;
+        } else if (changes_views() && installed_ && input.view == view_) {
+          change_view(view_ + 1, actions);
         }
       },
       event);
+  settle_views(actions);
   exchange_.rearm(unfinished(), actions);
 }
 
@@ -69,25 +75,29 @@ void LeaderCore::receive(const Message& message, Actions& actions) {
   if (message.body.has_status()) return on_status(message, actions);
   if (message.body.has_committed()) return on_committed(message, actions);
   if (message.body.has_stable_checkpoint()) return on_stable_checkpoint(message, actions);
-  if (!receive_vote(message, actions)) reject("unexpected message");
+  if (!receive_vote(message, actions)) receive_about_views(message, actions);
 }
 
 // --- common case
 
+// Proposed in this view, or beyond proposing.
+bool LeaderCore::in_hand(const Slot& slot) const {
+  return slot.chosen || (slot.proposal && slot.proposal->view == view_);
+}
+
 Sequence LeaderCore::next_sequence() const {
   Sequence next = log_.committed() + 1;
-  for (auto slot = log_.slots().find(next); slot != log_.slots().end() && slot->first == next &&
-                                            (slot->second.proposal || slot->second.chosen);
-       ++slot) {
+  for (auto slot = log_.slots().find(next);
+       slot != log_.slots().end() && slot->first == next && in_hand(slot->second); ++slot) {
     ++next;
   }
   return next;
 }
 
 bool LeaderCore::can_propose() const {
-  if (leader() != options_.self) return false;
+  if (leader() != options_.self || !installed_) return false;
   const Sequence next = next_sequence();
-  return next <= log_.committed() + options_.window && next <= log_.high();
+  return next > plan_.last && next <= log_.committed() + options_.window && next <= log_.high();
 }
 
 void LeaderCore::propose(wire::BatchPtr batch, Actions& actions) {
@@ -105,8 +115,11 @@ bool LeaderCore::admit_window(Sequence n, PeerId from) {
   return false;
 }
 
-bool LeaderCore::admit(const Ballot& ballot, PeerId from) {
-  if (ballot.view != view_) return reject("other view"), false;
+bool LeaderCore::admit(const Ballot& ballot, PeerId from, Actions& actions) {
+  if (ballot.view != view_ || !installed_) {
+    ask_view(from, ballot.view, actions);
+    return reject("other view"), false;
+  }
   if (!admit_window(ballot.sequence, from)) return false;
   const Slot* slot = log_.find(ballot.sequence);
   if (ballot.sequence <= log_.committed() || (slot && slot->chosen)) return reject("stale"), false;
@@ -123,8 +136,9 @@ bool LeaderCore::add_vote(Votes& votes, const Ballot& ballot, const Message& mes
 void LeaderCore::on_proposal(const Ballot& ballot, const Message& message, Actions& actions) {
   if (message.from != leader()) return reject("not the leader");
   if (!message.batch || message.batch->digest != ballot.digest) return reject("malformed");
-  if (!admit(ballot, message.from)) return;
+  if (!admit(ballot, message.from, actions)) return;
   const Sequence n = ballot.sequence;
+  if (!plan_.allows(n, ballot.digest)) return reject("not what the new view binds");
   Slot* slot = log_.find(n);
   if (slot && slot->proposal && slot->proposal->view == view_) {
     Proposal& held = *slot->proposal;
@@ -138,13 +152,14 @@ void LeaderCore::on_proposal(const Ballot& ballot, const Message& message, Actio
     log_.propose(n, Proposal{view_, message.batch, message.header, true}, actions);
     send_all(echo_body(ballot), actions);
     slot = log_.find(n);
+    leader_is_slow_ = watch_.proposal_came();
   }
   if (is_backed(*slot, view_, leader(), options_.quorums.quorum())) on_backed(n, *slot, actions);
 }
 
 void LeaderCore::on_echo(const Ballot& ballot, const Message& message, Actions& actions) {
   if (message.from == leader()) return reject("the leader's vote is its proposal");
-  if (!admit(ballot, message.from)) return;
+  if (!admit(ballot, message.from, actions)) return;
   Slot& slot = log_.at(ballot.sequence);
   if (!add_vote(slot.echoes, ballot, message)) return;
   if (is_backed(slot, view_, leader(), options_.quorums.quorum())) {
@@ -186,9 +201,12 @@ void LeaderCore::on_snapshot(const SnapshotInstalled& snapshot, Actions& actions
 
 bool LeaderCore::unfinished() const {
   if (!log_.taken().empty() || exchange_.peers_ahead(log_.committed())) return true;
+  // Who changes its view alone has to wait for others, and need not hurry them.
+  if (!installed_ && view_changes_.size() > 1) return true;
+  if (installed_ && plan_.last > log_.committed()) return true;
   const auto& slots = log_.slots();
   for (auto slot = slots.upper_bound(log_.committed()); slot != slots.end(); ++slot) {
-    if (slot->second.proposal || slot->second.chosen) return true;
+    if (in_hand(slot->second)) return true;
     if (slot->second.echoes.size() >= options_.quorums.one_correct()) return true;
     if (slot->second.commits.size() >= options_.quorums.one_correct()) return true;
   }
@@ -196,10 +214,13 @@ bool LeaderCore::unfinished() const {
 }
 
 void LeaderCore::on_timer(TimerId timer, Actions& actions) {
+  if (timer == ProgressWatch::kLateTimer) return watch_.late_timer_fired();
+  if (timer == ProgressWatch::kTimer) return on_progress_timer(actions);
   if (timer != StatusExchange::kTimer || !exchange_.has_timer()) return;
   const StatusExchange::Tick tick = exchange_.tick(unfinished(), log_.committed());
   if (tick.speak) actions.sends.push_back({std::nullopt, status_body(), nullptr, false});
   if (tick.stuck) fetch_ahead(actions);
+  tick_views(actions);
 }
 
 wire::AgreementMessage LeaderCore::status_body() const {
@@ -214,11 +235,12 @@ wire::AgreementMessage LeaderCore::status_body() const {
   for (auto slot = slots.upper_bound(log_.committed()); slot != slots.end(); ++slot) {
     const Sequence bit = slot->first - log_.committed() - 1;
     if (bit >= limits::kStatusWindow) break;
-    if (slot->second.proposal || slot->second.chosen) proposed |= std::uint64_t{1} << bit;
+    if (in_hand(slot->second)) proposed |= std::uint64_t{1} << bit;
     if (is_prepared(slot->second) || slot->second.chosen) prepared |= std::uint64_t{1} << bit;
   }
   status.set_proposed(proposed);
   status.set_prepared(prepared);
+  add_view_status(status);
   return body;
 }
 
@@ -228,8 +250,9 @@ void LeaderCore::on_status(const Message& message, Actions& actions) {
   exchange_.heard(message.from, status.committed());
   if (!exchange_.may_answer(message.from)) return reject("too many statuses");
   const bool more = answer(message.from, status, actions);
+  show_view(message.from, status, actions);
   // More to give, or to get: says so, which brings the peer's next status at once.
-  if (more || status.committed() > log_.committed()) {
+  if (more || status.committed() > log_.committed() || behind_in_view(message.from, status)) {
     actions.sends.push_back({message.from, status_body(), nullptr, false});
   }
 }
@@ -298,13 +321,19 @@ void LeaderCore::on_stable_checkpoint(const Message& message, Actions& actions) 
     return reject("malformed");
   }
   if (n <= log_.stable()) return reject("stale");
+  learn_checkpoint(certificate, message.from, actions);
+}
+
+void LeaderCore::learn_checkpoint(const wire::StableCheckpoint& certificate, PeerId from,
+                                  Actions& actions) {
+  const Sequence n = certificate.sequence();
   const auto own = log_.taken().find(n);
   if (own != log_.taken().end()) {
     if (own->second.view() != certificate.digest()) return reject("own state differs");
     return make_stable(certificate, actions);
   }
   if (ahead_ && ahead_->certificate.sequence() > n) return;
-  ahead_ = Ahead{certificate, message.from, false};
+  ahead_ = Ahead{certificate, from, false};
   if (!exchange_.has_timer()) fetch_ahead(actions);
 }
 
@@ -324,7 +353,7 @@ void LeaderCore::ask_missed(Actions& actions) {
 // --- looking in from outside
 
 Progress LeaderCore::progress() const {
-  return {view_, leader(), log_.committed(), log_.stable(), log_.slots().size()};
+  return {view_, !installed_, leader(), log_.committed(), log_.stable(), log_.slots().size()};
 }
 
 void LeaderCore::check_invariants() const {
@@ -336,12 +365,14 @@ void LeaderCore::check_invariants() const {
     STEWARD_CHECK(!slot.proposal || slot.proposal->view <= view_);
     STEWARD_CHECK(!slot.echoes.contains(leader()));
   }
+  check_views();
 }
 
 Bytes LeaderCore::save() const {
   Bytes out;
   append_u64(out, view_);
   log_.encode(out);
+  encode_views(out);
   append_u8(out, ahead_ ? 1 : 0);
   if (ahead_) {
     append_framed(out, ahead_->certificate.SerializeAsString());
@@ -358,7 +389,7 @@ bool LeaderCore::restore(BytesView saved) {
   Reader in(saved);
   view_ = in.u64();
   log_ = OrderedLog(options_);
-  if (!log_.decode(in)) return false;
+  if (!log_.decode(in) || !decode_views(in)) return false;
   exchange_ = StatusExchange(options_);
   ahead_.reset();
   if (in.u8() == 1) {

@@ -10,6 +10,9 @@
 //
 // Catching up. Batches are tried first. A stable checkpoint beyond everything committed here makes
 // the host fetch a snapshot only if a status interval brought no progress.
+//
+// Views. leader_views.cc changes them; this is the state it works on. A core votes only while its
+// view is installed.
 #pragma once
 
 #include <map>
@@ -18,7 +21,9 @@
 #include <string>
 
 #include "agreement/ordered_log.h"
+#include "agreement/progress_watch.h"
 #include "agreement/status_exchange.h"
+#include "agreement/view_change.h"
 
 namespace steward::agreement {
 
@@ -77,7 +82,7 @@ class LeaderCore : public Core {
     return Ballot{body.view(), body.sequence(), *digest};
   }
   // Is the ballot for this view, inside the window and still open? Counts why not.
-  bool admit(const Ballot& ballot, PeerId from);
+  bool admit(const Ballot& ballot, PeerId from, Actions& actions);
   bool admit_window(Sequence n, PeerId from);
   // One vote per peer; counts duplicates that contradict. True when the vote is new.
   bool add_vote(Votes& votes, const Ballot& ballot, const Message& message);
@@ -86,10 +91,12 @@ class LeaderCore : public Core {
   void send_all(wire::AgreementMessage body, Actions& actions) const;
   void reject(const char* reason) { ++rejections_[reason]; }
 
-  PeerId leader() const { return static_cast<PeerId>(view_ % options_.quorums.peers); }
+  PeerId leader_of(View view) const { return static_cast<PeerId>(view % options_.quorums.peers); }
+  PeerId leader() const { return leader_of(view_); }
 
   const Options options_;
   View view_ = 0;
+  bool installed_ = true;  // else this peer is changing to view_, and votes for nothing
   OrderedLog log_;
 
  private:
@@ -114,11 +121,64 @@ class LeaderCore : public Core {
                     Actions& actions) const;
   void ask_missed(Actions& actions);
   void fetch_ahead(Actions& actions);
+  void learn_checkpoint(const wire::StableCheckpoint& certificate, PeerId from, Actions& actions);
   wire::AgreementMessage status_body() const;
   Sequence next_sequence() const;
+  bool in_hand(const Slot& slot) const;
   bool unfinished() const;
 
+  // --- views (leader_views.cc)
+  bool changes_views() const { return watch_.enabled(); }
+  Status load_view();
+  void start_view(Actions& actions);
+  void receive_about_views(const Message& message, Actions& actions);
+  void on_view_change(const Message& message, Actions& actions);
+  void on_new_view(const Message& message, Actions& actions);
+  void on_fetch_batch(const Message& message, Actions& actions);
+  void on_batch_shown(const Message& message);
+  void keep_view_change(const HeldViewChangePtr& held);
+  void on_progress_timer(Actions& actions);
+  void change_view(View view, Actions& actions);
+  void follow_others(Actions& actions);
+  void make_new_view(Actions& actions);
+  wire::AgreementMessage announcement() const;
+  void install_complete(Actions& actions);
+  void install(HeldNewView new_view, Actions& actions);
+  void propose_bound(Actions& actions);
+  bool has_bodies(const HeldViewChange& held, Actions& actions);
+  wire::BatchPtr find_batch(Sequence n, const crypto::Digest& digest) const;
+  void want_batch(Sequence n, const crypto::Digest& digest, std::optional<PeerId> from,
+                  Actions& actions);
+  void settle_views(Actions& actions);
+  ProgressWatch::Waiting waiting() const;
+  std::uint32_t view_changes_held() const;  // for view_
+  bool in_flight() const;
+  void ask_view(PeerId peer, View seen, Actions& actions);
+  bool behind_in_view(PeerId peer, const wire::Status& status) const;
+  void show_view(PeerId peer, const wire::Status& status, Actions& actions);
+  void show_installed(PeerId peer, Actions& actions) const;
+  void add_view_status(wire::Status& status) const;
+  void tick_views(Actions& actions);
+  void check_views() const;
+  void encode_views(Bytes& out) const;
+  bool decode_views(Reader& in);
+
   StatusExchange exchange_;
+  ProgressWatch watch_;
+  bool work_expected_ = false;   // says the host
+  bool leader_is_slow_ = false;  // seen in this step
+  // The highest view change of each peer, of views that are not installed here.
+  std::map<PeerId, HeldViewChangePtr> view_changes_;
+  std::map<PeerId, HeldNewView> announced_;    // by the leaders of views, and not complete here
+  HeldNewView new_view_;                       // of the installed view; 0 needs none
+  Plan plan_;                                  // follows from new_view_
+  std::map<crypto::Digest, Sequence> wanted_;  // bodies that the new leader needs
+  std::map<crypto::Digest, wire::BatchPtr> fetched_;  // those that came
+  std::map<PeerId, View> claimed_;  // the view that a peer is changing to, as it last said
+  // Limits on what is said unasked, or asked for too often.
+  std::set<PeerId> asked_;                 // for their view, since the last tick
+  std::map<PeerId, std::uint32_t> shown_;  // the installed view: ticks until it is again
+  std::map<PeerId, std::uint64_t> given_;  // bytes of bodies, since the last tick
   std::optional<Ahead> ahead_;
   std::set<PeerId> missed_;  // their messages beyond the window were dropped
   std::map<std::string, std::uint64_t> rejections_;

@@ -43,7 +43,8 @@ Result<Certificate> read_certificate(const Bytes& data) {
   if (!record.ParseFromString(data)) return corrupt("a certificate cannot be read");
   const auto digest = crypto::Digest::from(record.digest());
   if (!digest) return corrupt("a certificate has no digest");
-  return Certificate{record.view(), *digest, {record.proofs().begin(), record.proofs().end()}};
+  return Certificate{
+      record.view(), *digest, {record.proofs().begin(), record.proofs().end()}, nullptr};
 }
 
 }  // namespace
@@ -51,6 +52,7 @@ Result<Certificate> read_certificate(const Bytes& data) {
 // Parts of committed slots, which come in several records.
 struct OrderedLog::Loaded {
   std::map<Sequence, Proposal> learned;
+  std::map<Sequence, Proposal> prepared;
   std::map<Sequence, Certificate> committed;
 };
 
@@ -79,13 +81,19 @@ Status OrderedLog::load(std::span<const Record> records) {
   }
   committed_ = covered_ = stable();
   forget();
+  for (auto& [n, slot] : slots_) {
+    if (slot.prepared && !join_batch(slot, loaded.prepared[n].batch)) {
+      return corrupt("a certificate has no proposal");
+    }
+  }
   return check_loaded();
 }
 
 // Records that this core cannot have written, whatever it received.
 Status OrderedLog::check_loaded() const {
+  const View view = view_record_ ? view_record_->view() : 0;
   for (const auto& [n, slot] : slots_) {
-    if (slot.proposal && slot.proposal->view > recorded_view_.value_or(0)) {
+    if (slot.proposal && slot.proposal->view > view) {
       return corrupt("a proposal is of a later view than the recorded one");
     }
     const std::size_t quorum = options_.quorums.byzantine ? options_.quorums.quorum() : 0;
@@ -93,7 +101,6 @@ Status OrderedLog::check_loaded() const {
       return corrupt("a committed batch has too few proofs; was the protocol changed?");
     }
     if (!slot.prepared) continue;
-    if (!slot.proposal) return corrupt("a certificate has no proposal");
     if (!options_.quorums.byzantine || slot.prepared->proofs.size() != quorum) {
       return corrupt("a certificate is not a quorum's; was the protocol changed?");
     }
@@ -112,12 +119,29 @@ Status OrderedLog::check_loaded() const {
   return {};
 }
 
+// Gives a certificate its batch: the one voted for, or the one kept beside it.
+bool OrderedLog::join_batch(Slot& slot, const wire::BatchPtr& kept) {
+  if (!slot.proposal) return false;
+  const wire::BatchPtr& voted = slot.proposal->batch;
+  const crypto::Digest& digest = slot.prepared->digest;
+  if (voted->digest == digest) {
+    slot.prepared->batch = voted;
+  } else if (kept && kept->digest == digest) {
+    slot.prepared->batch = kept;
+  }
+  return slot.prepared->batch != nullptr;
+}
+
 Status OrderedLog::load_record(const Record& record, Loaded& loaded) {
   const Sequence n = record.sequence;
   if (record.kind == kViewRecord) {
-    wire::ViewRecord view;
-    if (!view.ParseFromString(record.data)) return corrupt("the view cannot be read");
-    recorded_view_ = view.view();
+    if (!view_record_.emplace().ParseFromString(record.data)) {
+      return corrupt("the view cannot be read");
+    }
+  } else if (record.kind == kViewChangeRecord) {
+    if (!view_change_record_.emplace().ParseFromString(record.data)) {
+      return corrupt("a view change cannot be read");
+    }
   } else if (record.kind == kStableRecord) {
     if (!stable_.ParseFromString(record.data)) return corrupt("the checkpoint cannot be read");
   } else if (record.kind == kCheckpointRecord) {
@@ -126,11 +150,14 @@ Status OrderedLog::load_record(const Record& record, Loaded& loaded) {
     const auto digest = crypto::Digest::from(own.digest());
     if (!parsed || !digest) return corrupt("an own checkpoint cannot be read");
     taken_[n] = *digest;
-  } else if (record.kind == kProposedRecord || record.kind == kLearnedRecord) {
+  } else if (record.kind == kProposedRecord || record.kind == kLearnedRecord ||
+             record.kind == kPreparedBatchRecord) {
     auto proposal = read_proposed(record.data);
     if (!proposal.ok()) return proposal.error();
     if (record.kind == kLearnedRecord) {
       loaded.learned[n] = std::move(*proposal);
+    } else if (record.kind == kPreparedBatchRecord) {
+      loaded.prepared[n] = std::move(*proposal);
     } else {
       proposal->delivered = proposal->view % options_.quorums.peers != options_.self;
       slots_[n].proposal = std::move(*proposal);
@@ -159,14 +186,37 @@ Slot& OrderedLog::at(Sequence n) {
   return slots_[n];
 }
 
-void OrderedLog::record_view(View view, Actions& actions) {
-  wire::ViewRecord record;
-  record.set_view(view);
-  recorded_view_ = view;
+void OrderedLog::record_view(wire::ViewRecord record, Actions& actions) {
   actions.appends.push_back({{0, kViewRecord, record.SerializeAsString()}, false});
+  view_record_ = std::move(record);
+}
+
+void OrderedLog::record_view_change(wire::ViewChangeRecord record, Actions& actions) {
+  actions.appends.push_back({{0, kViewChangeRecord, record.SerializeAsString()}, false});
+  view_change_record_ = std::move(record);
+}
+
+void OrderedLog::drop_votes() {
+  for (auto& [n, slot] : slots_) {
+    slot.echoes.clear();
+    slot.commits.clear();
+  }
+  // A slot that held nothing but votes is as if nobody had spoken of it.
+  std::erase_if(slots_, [](const auto& entry) {
+    const Slot& slot = entry.second;
+    return !slot.proposal && !slot.prepared && !slot.chosen;
+  });
 }
 
 void OrderedLog::propose(Sequence n, Proposal proposal, Actions& actions) {
+  const Slot& held = at(n);
+  // The vote's record is about to be replaced; the batch of the certificate may live only there.
+  if (held.prepared && held.prepared->digest == held.proposal->batch->digest &&
+      held.prepared->digest != proposal.batch->digest) {
+    actions.appends.push_back(
+        {proposed_record(kPreparedBatchRecord, n, held.prepared->view, *held.prepared->batch, {}),
+         false});
+  }
   actions.appends.push_back(
       {proposed_record(kProposedRecord, n, proposal.view, *proposal.batch, proposal.header),
        false});
@@ -294,6 +344,7 @@ void OrderedLog::check_invariants() const {
     if (!slot.prepared) continue;
     // Prepared is for what was voted for, and within a view nothing else can be chosen.
     STEWARD_CHECK(slot.proposal && slot.proposal->view >= slot.prepared->view);
+    STEWARD_CHECK(slot.prepared->batch && slot.prepared->batch->digest == slot.prepared->digest);
     if (slot.proposal->view == slot.prepared->view) {
       STEWARD_CHECK(slot.proposal->batch->digest == slot.prepared->digest);
     }

@@ -21,13 +21,16 @@
 namespace steward::agreement {
 
 enum RecordKind : std::uint8_t {
-  kViewRecord = 1,        // sequence 0: ViewRecord
+  kViewRecord = 1,        // sequence 0: ViewRecord, the installed view
   kStableRecord = 2,      // sequence 0: StableCheckpoint, the last stable one with its proofs
   kProposedRecord = 3,    // ProposedRecord: this peer's vote
   kPreparedRecord = 4,    // CertificateRecord
   kLearnedRecord = 5,     // ProposedRecord: a committed batch other than the one voted for
   kCommittedRecord = 6,   // CertificateRecord
   kCheckpointRecord = 7,  // StableCheckpoint without proofs: this peer's own checkpoint
+  kViewChangeRecord = 8,  // sequence 0: ViewChangeRecord, this peer's last
+  kPreparedBatchRecord =
+      9,  // ProposedRecord: what is prepared, where the vote is for another batch
 };
 
 class OrderedLog {
@@ -45,12 +48,21 @@ class OrderedLog {
   const wire::StableCheckpoint& stable_certificate() const { return stable_; }
   const std::map<Sequence, Slot>& slots() const { return slots_; }
   const std::map<Sequence, crypto::Digest>& taken() const { return taken_; }
-  std::optional<View> recorded_view() const { return recorded_view_; }
+  const std::optional<wire::ViewRecord>& view_record() const { return view_record_; }
+  const std::optional<wire::ViewChangeRecord>& view_change_record() const {
+    return view_change_record_;
+  }
 
   Slot* find(Sequence n);
   Slot& at(Sequence n);  // made when new; n is in the window
 
-  void record_view(View view, Actions& actions);
+  void record_view(wire::ViewRecord record, Actions& actions);
+  void record_view_change(wire::ViewChangeRecord record, Actions& actions);
+  void restore_view_change(wire::ViewChangeRecord record) {
+    view_change_record_ = std::move(record);
+  }
+  // Votes of a view that is left count no more.
+  void drop_votes();
   void propose(Sequence n, Proposal proposal, Actions& actions);
   void prepare(Sequence n, Certificate certificate, Actions& actions);
 
@@ -77,11 +89,13 @@ class OrderedLog {
   void cover(Sequence n, Actions& actions);
   Status load_record(const Record& record, Loaded& loaded);
   Status check_loaded() const;
+  static bool join_batch(Slot& slot, const wire::BatchPtr& kept);
   void forget();
   Sequence tail_start() const;  // the last sequence that is forgotten
 
   Options options_;
-  std::optional<View> recorded_view_;
+  std::optional<wire::ViewRecord> view_record_;
+  std::optional<wire::ViewChangeRecord> view_change_record_;
   wire::StableCheckpoint stable_;
   Sequence committed_ = 0;
   Sequence covered_ = 0;  // up to here a checkpoint or snapshot stands for the batches

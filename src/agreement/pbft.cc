@@ -56,7 +56,7 @@ wire::AgreementMessage Pbft::echo_body(const Ballot& ballot) const {
 void Pbft::on_backed(Sequence n, Slot& slot, Actions& actions) {
   if (slot.prepared && slot.prepared->view == view_) return;
   const crypto::Digest digest = slot.proposal->batch->digest;
-  Certificate certificate{view_, digest, {slot.proposal->header}};
+  Certificate certificate{view_, digest, {slot.proposal->header}, slot.proposal->batch};
   for (Bytes& header :
        vote_headers(slot.echoes, view_, digest, options_.quorums.quorum() - 1, leader())) {
     certificate.proofs.push_back(std::move(header));
@@ -67,7 +67,7 @@ void Pbft::on_backed(Sequence n, Slot& slot, Actions& actions) {
 }
 
 void Pbft::on_commit(const Ballot& ballot, const Message& message, Actions& actions) {
-  if (!admit(ballot, message.from)) return;
+  if (!admit(ballot, message.from, actions)) return;
   Slot& slot = log_.at(ballot.sequence);
   if (add_vote(slot.commits, ballot, message)) try_commit(ballot.sequence, slot, actions);
 }

@@ -87,6 +87,9 @@ void encode_slot(const Slot& slot, Bytes& out) {
     append_u64(out, slot.prepared->view);
     append_framed(out, slot.prepared->digest.view());
     encode_proofs(slot.prepared->proofs, out);
+    const bool proposed = slot.proposal && slot.proposal->batch->digest == slot.prepared->digest;
+    append_u8(out, proposed ? 1 : 0);
+    if (!proposed) append_framed(out, slot.prepared->batch->encoded);
   }
   encode_votes(slot.commits, out);
   append_u8(out, slot.chosen ? 1 : 0);
@@ -115,6 +118,9 @@ bool decode_slot(Reader& in, Slot& slot) {
     prepared.view = in.u64();
     prepared.digest = in.digest();
     prepared.proofs = decode_proofs(in);
+    const bool proposed = in.u8() == 1;
+    if (proposed && !slot.proposal) return false;
+    prepared.batch = proposed ? slot.proposal->batch : read_batch(in);
   }
   if (!decode_votes(in, slot.commits)) return false;
   if (in.u8() == 1) {

@@ -28,6 +28,7 @@ struct Certificate {
   View view = 0;
   crypto::Digest digest;
   std::vector<Bytes> proofs;  // the PrePrepare's header, then those of quorum - 1 Prepares
+  wire::BatchPtr batch;       // kept, whatever is voted for later: a new leader may ask for it
 };
 
 struct Chosen {

@@ -24,6 +24,8 @@ class StatusExchange {
   }
 
   void heard(PeerId peer, Sequence committed);
+  // Until they say so again.
+  void forget_claims() { committed_.clear(); }
 
   // Enough peers to include a correct one have committed more than this.
   bool peers_ahead(Sequence committed) const;

@@ -14,7 +14,7 @@ std::uint32_t count_live(const Statuses& statuses, SiteId site) {
                     [&](const auto& entry) { return entry.first.site == site; }));
 }
 
-// Servers that lead: this version cannot replace a leader that is gone.
+// Its servers replace a leader that is gone once there is something to order.
 bool leader_lives(const ClusterConfig& config, const Statuses& statuses, SiteId site) {
   View view = 0;
   for (const auto& [id, status] : statuses) {
@@ -68,11 +68,14 @@ Health judge(const ClusterConfig& config, const Statuses& statuses) {
       health.problems.push_back(
           fmt::format("site {}: {} of {} servers answer", one.name, live, servers));
     }
-    const bool led = leader_lives(config, statuses, site);
-    if (live < quorum || !led) {
-      health.problems.push_back(fmt::format("site {} cannot order updates: {}", one.name,
-                                            led ? "too few servers" : "its leader is gone"));
+    if (live < quorum) {
+      health.problems.push_back(
+          fmt::format("site {} cannot order updates: too few servers", one.name));
       continue;
+    }
+    if (!leader_lives(config, statuses, site)) {
+      health.problems.push_back(
+          fmt::format("site {}: its leader is gone, another takes over", one.name));
     }
     ++working_sites;
     if (live > quorum) {
@@ -90,9 +93,8 @@ Health judge(const ClusterConfig& config, const Statuses& statuses) {
   }
   const std::uint32_t sites = working_sites - wide.quorum();
   health.can_lose = fmt::format(
-      "It can still lose {}{}{}; the servers that lead a site, and the leader site, must stay "
-      "(their "
-      "replacement is not in this version).",
+      "It can still lose {}{}{}; the leader site must stay (its replacement is not in this "
+      "version).",
       spare.empty() ? "no server" : "servers: " + names(spare),
       tight.empty() ? "" : " (none of " + names(tight) + ")",
       sites == 0 ? ", and no site"

@@ -40,6 +40,8 @@ nlohmann::json to_json(const wire::StatusReply& status) {
                         {"server", status.server()},
                         {"reachable", true},
                         {"local_view", status.local_view()},
+                        {"local_leader", status.local_leader()},
+                        {"local_changing", status.local_changing()},
                         {"local_committed", status.local_committed()},
                         {"local_stable", status.local_stable()},
                         {"wide_view", status.wide_view()},
@@ -101,22 +103,24 @@ void print_row(const ClusterConfig& config, const wire::StatusReply& status) {
   std::uint64_t queued = 0;
   for (const wire::PeerStatus& peer : status.peers()) queued += peer.queue_bytes();
   fmt::print(
-      "{:<12} {:>4}.{:<2} {:>5} {:>5} {:>9} {:>9}  {:<8} {:>8} {:>4}/{:<3} {:>6} {:>7.1f} {:>8.2f} "
+      "{:<12} {:>4}.{:<2} {:>5} {:>5} {:>5} {:>9} {:>9}  {:<8} {:>8} {:>4}/{:<3} {:>6} {:>7.1f} "
+      "{:>8.2f} "
       "{:>8.2f} {:>7.1f}\n",
       config.sites[status.site()].name, status.site(), status.server(), status.local_view(),
-      status.wide_view(), status.local_committed(), status.sequence(),
-      to_hex(status.state_digest()).substr(0, 8), status.keys(), connected, status.peers_size(),
-      status.queued_events(), static_cast<double>(queued) / 1024.0,
-      static_cast<double>(wide.in) / 1e6, static_cast<double>(wide.out) / 1e6,
-      static_cast<double>(status.resident_bytes()) / 1e6);
+      status.local_changing() ? "none" : std::to_string(status.local_leader()), status.wide_view(),
+      status.local_committed(), status.sequence(), to_hex(status.state_digest()).substr(0, 8),
+      status.keys(), connected, status.peers_size(), status.queued_events(),
+      static_cast<double>(queued) / 1024.0, static_cast<double>(wide.in) / 1e6,
+      static_cast<double>(wide.out) / 1e6, static_cast<double>(status.resident_bytes()) / 1e6);
 }
 
 void print_table(const ClusterConfig& config, const Statuses& statuses, const Health& health,
                  bool counters) {
   fmt::print(
-      "{:<12} {:>7} {:>5} {:>5} {:>9} {:>9}  {:<8} {:>8} {:>8} {:>6} {:>7} {:>8} {:>8} {:>7}\n",
-      "site", "server ", "view", "wide", "events", "sequence", "digest", "keys", "peers ", "queued",
-      "out KiB", "WAN in", "WAN out", "mem MB");
+      "{:<12} {:>7} {:>5} {:>5} {:>5} {:>9} {:>9}  {:<8} {:>8} {:>8} {:>6} {:>7} {:>8} {:>8} "
+      "{:>7}\n",
+      "site", "server ", "view", "led", "wide", "events", "sequence", "digest", "keys", "peers ",
+      "queued", "out KiB", "WAN in", "WAN out", "mem MB");
   for (const ServerId id : all_servers(config)) {
     const auto status = statuses.find(id);
     if (status != statuses.end()) {

@@ -54,10 +54,12 @@ std::string tuning_toml(const ClusterConfig& config) {
                      format_duration(config.crypto.refresh_interval)) +
          fmt::format(
              "\n[timeouts]\nstatus_interval = \"{}\"\nidle_status_interval = \"{}\"\n"
-             "acknowledge = \"{}\"\nlink = \"{}\"\nretransmit = \"{}\"\nclient_retry = \"{}\"\n",
+             "acknowledge = \"{}\"\nlink = \"{}\"\nretransmit = \"{}\"\nclient_retry = \"{}\"\n"
+             "view_change = \"{}\"\nview_change_cap = \"{}\"\nfair = \"{}\"\n",
              format_duration(t.status_interval), format_duration(t.idle_status_interval),
              format_duration(t.acknowledge), format_duration(t.link), format_duration(t.retransmit),
-             format_duration(t.client_retry)) +
+             format_duration(t.client_retry), format_duration(t.view_change),
+             format_duration(t.view_change_cap), format_duration(t.fair)) +
          fmt::format(
              "\n[ordering]\nlocal_window = {}\nwide_window = {}\nmax_batch_items = {}\n"
              "max_batch_bytes = \"{}\"\ncheckpoint_interval = {}\nwide_checkpoint_interval = {}\n"

@@ -217,6 +217,9 @@ void read_tuning(TableReader& root, Mistakes& mistakes, ClusterConfig& config) {
     reader.duration("link", config.timeouts.link);
     reader.duration("retransmit", config.timeouts.retransmit);
     reader.duration("client_retry", config.timeouts.client_retry);
+    reader.duration("view_change", config.timeouts.view_change);
+    reader.duration("view_change_cap", config.timeouts.view_change_cap);
+    reader.duration("fair", config.timeouts.fair);
     reader.finish();
   }
   if (const toml::table* table = root.sub_table("ordering")) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -214,10 +215,34 @@ Check check_timeouts(const TimeoutConfig& timeouts) {
       {"acknowledge", timeouts.acknowledge},
       {"link", timeouts.link},
       {"retransmit", timeouts.retransmit},
-      {"client_retry", timeouts.client_retry}};
+      {"client_retry", timeouts.client_retry},
+      {"view_change", timeouts.view_change},
+      {"view_change_cap", timeouts.view_change_cap},
+      {"fair", timeouts.fair}};
   for (const auto& [name, value] : all) {
     const std::string key = std::string("timeouts.") + name;
     if (auto bad = check_range(key, value, kMinTimeout, kMaxTimeout)) return bad;
+  }
+  // What was lost is sent again within a status interval, and who is behind hears of it within an
+  // idle one; before that nobody is to blame.
+  const Duration least = std::max(2 * timeouts.status_interval, timeouts.idle_status_interval);
+  if (auto bad = check_range("timeouts.view_change", timeouts.view_change, least, kMaxTimeout)) {
+    return bad;
+  }
+  return check_range("timeouts.view_change_cap", timeouts.view_change_cap, timeouts.view_change,
+                     kMaxTimeout);
+}
+
+// A change of view shows what is prepared in two checkpoint intervals, in one message.
+Check check_view_changes(const ClusterConfig& config) {
+  for (const SiteConfig& site : config.sites) {
+    if (site.protocol != LocalProtocol::kPbft) continue;
+    const std::uint32_t quorum = site.quorums().quorum();
+    const std::uint32_t interval = config.ordering.checkpoint_interval;
+    if (limits::max_view_change_bytes(quorum, interval) <= limits::kMaxFrameBytes / 2) continue;
+    return Violation{"ordering.checkpoint_interval",
+                     fmt::format("{} is too long for the {} servers of site '{}'", interval,
+                                 site.servers.size(), site.name)};
   }
   return std::nullopt;
 }
@@ -260,7 +285,8 @@ std::optional<Violation> find_violation(const ClusterConfig& config) {
   if (auto bad = check_topology(config)) return bad;
   if (auto bad = check_crypto(config)) return bad;
   if (auto bad = check_timeouts(config.timeouts)) return bad;
-  return check_ordering(config.ordering);
+  if (auto bad = check_ordering(config.ordering)) return bad;
+  return check_view_changes(config);
 }
 
 }  // namespace steward::config

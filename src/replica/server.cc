@@ -16,6 +16,8 @@ agreement::Options local_options(const ClusterConfig& config, ServerId self) {
   options.checkpoint_interval = config.ordering.checkpoint_interval;
   options.status_interval = config.timeouts.status_interval;
   options.idle_status_interval = config.timeouts.idle_status_interval;
+  options.view_change_timeout = config.timeouts.view_change;
+  options.view_change_cap = config.timeouts.view_change_cap;
   return options;
 }
 
@@ -151,13 +153,18 @@ void Server::Impl::handle(TimerFired input) {
       apply(std::move(requests));
       return;
     }
+    case TimerClass::kWatch:
+      watch_timer_ = false;
+      return watch_queues();
   }
   STEWARD_CHECK(false);  // a timer nobody set
 }
 
 // What follows from whatever the step did.
 void Server::Impl::settle() {
+  follow_view();
   propose();
+  expect_work();
   answer_clients();
   if (!signing_timer_ && signing_.needs_retry()) {
     signing_timer_ = true;
@@ -181,6 +188,8 @@ wire::StatusReply Server::Impl::status() {
   reply.set_server(self_.server);
   const agreement::Progress local = core_->progress();
   reply.set_local_view(local.view);
+  reply.set_local_leader(local.leader);
+  reply.set_local_changing(local.changing);
   reply.set_local_committed(local.committed);
   reply.set_local_stable(local.stable);
   reply.set_wide_view(machine_.wide().view);

@@ -32,20 +32,21 @@ void Server::Impl::on(ConnectionId connection, const CheckedUpdate& in) {
     out_.to_clients.push_back(std::move(answer));
     return;
   }
-  accept_update(in);
+  accept_update(in, true);
 }
 
-// Queues an update where it will be ordered, or sends it on towards there.
-void Server::Impl::accept_update(const CheckedUpdate& update) {
+// Queues an update where it will be ordered, and sends it on towards there. All servers of the
+// leader site keep what they know of until it is executed: a leader that drops it is noticed, and
+// the next one has it.
+void Server::Impl::accept_update(const CheckedUpdate& update, bool pass_on) {
   const site::UpdateKey key = key_of(update);
   if (execution_.table().judge(key) == ClientTable::Verdict::kDuplicate) {
     return reject("update: executed before");
   }
   if (machine_.leader_site() != self_.site) return forward(update);
   if (machine_.knows(key)) return reject("update: being ordered");
-  const ServerIndex leader = core_->progress().leader;
-  if (leader != self_.server) return forward(update);
   if (!queue_.add_update(key, update.encoded)) reject("update: waiting already, or queue full");
+  if (pass_on && core_->progress().leader != self_.server) forward(update);
 }
 
 // Gathers: the first goes at once, what follows shortly after goes together.
@@ -74,7 +75,7 @@ void Server::Impl::flush_forward() {
     target = {leader_site, static_cast<ServerIndex>((self_.server + forward_shift_) % servers)};
   }
   if (target == self_) {  // became leader meanwhile
-    for (const CheckedUpdate& update : std::exchange(to_forward_, {})) accept_update(update);
+    for (const CheckedUpdate& update : std::exchange(to_forward_, {})) accept_update(update, false);
     return;
   }
   wire::Forward message;
@@ -94,10 +95,12 @@ void Server::Impl::flush_forward() {
   set_timer(timer_id(TimerClass::kForward), kForwardDelay);
 }
 
-void Server::Impl::on(ServerId /*from*/, const ForwardedUpdates& in) {
+void Server::Impl::on(ServerId from, const ForwardedUpdates& in) {
   // An update crosses the wide area once: only the leader site takes what others forward.
   if (machine_.leader_site() != self_.site) return reject("forward: not the leader site");
-  for (const CheckedUpdate& update : in.updates) accept_update(update);
+  // Who forwards within a site sees to it that the leader gets it.
+  const bool pass_on = from.site != self_.site;
+  for (const CheckedUpdate& update : in.updates) accept_update(update, pass_on);
 }
 
 void Server::Impl::answer_clients() {

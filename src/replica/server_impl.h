@@ -1,6 +1,7 @@
-// The inside of replica::Server, in four files: server.cc composes and dispatches,
-// server_ordering.cc orders and executes events of the site, server_keys.cc renews the key share
-// and keeps evidence, server_clients.cc deals with clients and recovery.
+// The inside of replica::Server, in five files: server.cc composes and dispatches,
+// server_ordering.cc orders and executes events of the site, server_views.cc watches who leads it,
+// server_keys.cc renews the key share and keeps evidence, server_clients.cc deals with clients and
+// recovery.
 #pragma once
 
 #include <deque>
@@ -85,9 +86,15 @@ class Server::Impl {
   void on_judged(const site::Judged& judged);
   void keep_evidence(ServerIndex server, const std::string& reason, const Bytes& header);
   void add_key_status(wire::StatusReply& reply) const;
+  // --- the site's leader (server_views.cc)
+  void expect_work();
+  void follow_view();
+  void watch_queues();
+  void forget_settled();
+  void share(const site::EventQueue::Waiting& waiting, const std::vector<ServerId>& to);
 
   // --- clients and recovery (server_clients.cc)
-  void accept_update(const CheckedUpdate& update);
+  void accept_update(const CheckedUpdate& update, bool pass_on);
   void forward(const CheckedUpdate& update);
   void flush_forward();
   void answer_clients();
@@ -126,6 +133,16 @@ class Server::Impl {
   bool replaying_ = false;
   Sequence proposed_ = 0;  // highest local sequence proposed by this server
 
+  // What the core was told of work, and the last view it was seen in.
+  bool work_expected_ = false;
+  View followed_view_ = 0;
+  bool watch_timer_ = false;
+  struct Watched {
+    Duration age{0};
+    Sequence committed = 0;  // when it began
+  };
+  std::map<std::uint64_t, Watched> watched_;  // queues that wait, by their stamps
+
   // Armed timers of the logical machine, and the proofs that they ran out, by server.
   std::map<site::LmTimerId, std::uint64_t> lm_timers_;
   std::map<site::LmTimerId, std::map<ServerIndex, std::pair<std::uint64_t, Bytes>>> expiries_;
@@ -160,6 +177,7 @@ enum class TimerClass : std::uint64_t {
   kForward,
   kFetch,
   kRefresh,
+  kWatch,
 };
 constexpr TimerId timer_id(TimerClass timer_class, std::uint64_t number = 0) {
   return static_cast<std::uint64_t>(timer_class) << 56 | number;

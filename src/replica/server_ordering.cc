@@ -14,7 +14,13 @@ constexpr std::size_t kKeptSnapshots = 3;
 constexpr std::size_t kFullEnough = 2;
 
 bool is_signed(const wire::AgreementMessage& body) {
-  return body.has_pre_prepare() || body.has_prepare() || body.has_commit() || body.has_checkpoint();
+  return body.has_pre_prepare() || body.has_prepare() || body.has_commit() ||
+         body.has_checkpoint() || body.has_view_change() || body.has_new_view();
+}
+
+wire::Kind kind_of(const wire::AgreementMessage& body) {
+  const bool views = body.has_view_change() || body.has_new_view() || body.has_evidence();
+  return views ? wire::KIND_VIEW_CHANGE : wire::KIND_AGREEMENT;
 }
 
 }  // namespace
@@ -60,7 +66,7 @@ void Server::Impl::send_agreement(agreement::Send send) {
   }
   outgoing.promise = send.promise;
   outgoing.sign = signs_ && is_signed(send.body);
-  outgoing.kind = wire::KIND_AGREEMENT;
+  outgoing.kind = kind_of(send.body);
   outgoing.body = send.body.SerializeAsString();
   outgoing.attachment = std::move(send.batch);
   out_.sends.push_back(std::move(outgoing));

@@ -21,10 +21,12 @@ Result<Message> parse(BytesView bytes, const char* what) {
 }
 
 bool carries_batch(const wire::AgreementMessage& body) {
-  return body.has_pre_prepare() || body.has_proposal() || body.has_committed();
+  return body.has_pre_prepare() || body.has_proposal() || body.has_committed() ||
+         body.has_batch_shown();
 }
 
 const Bytes& batch_digest_in(const wire::AgreementMessage& body) {
+  if (body.has_batch_shown()) return body.batch_shown().digest();
   if (body.has_pre_prepare()) return body.pre_prepare().digest();
   if (body.has_proposal()) return body.proposal().digest();
   return body.committed().digest();
@@ -95,8 +97,9 @@ std::size_t max_body_bytes(wire::Kind kind) {
   if (kind == wire::KIND_REFRESH) return limits::kMaxDealBytes + (1 << 10);
   if (kind == wire::KIND_SITE_DATA) return 2 * limits::kMaxSiteDataBytes;  // see check_site_data
   if (kind == wire::KIND_PAGES_REQUEST) return 8 * limits::kMaxPagesPerMessage;
-  const bool large =
-      kind == wire::KIND_FORWARD || kind == wire::KIND_MANIFEST || kind == wire::KIND_PAGES;
+  const bool large = kind == wire::KIND_VIEW_CHANGE ||  // see decode_about_views
+                     kind == wire::KIND_FORWARD || kind == wire::KIND_MANIFEST ||
+                     kind == wire::KIND_PAGES;
   return large ? limits::kMaxFrameBytes : 1 << 10;
 }
 
@@ -186,6 +189,7 @@ Result<Inbound> Verifier::decode(ServerId from, const wire::Envelope& envelope, 
   }
 
   if (kind == wire::KIND_AGREEMENT) return decode_agreement(from, envelope, trusted, work);
+  if (kind == wire::KIND_VIEW_CHANGE) return decode_about_views(from, envelope, trusted, work);
   if (kind == wire::KIND_TIMER_EXPIRED) {
     const wire::SignedHeader header = header_of(envelope);
     auto expired = parse<wire::TimerExpired>(envelope.body(), "timer proof");
@@ -264,8 +268,9 @@ Result<Inbound> Verifier::decode_agreement(ServerId from, const wire::Envelope& 
     if ((*batch)->digest.view() != batch_digest_in(*body)) {
       return bad_input("a batch that does not match its digest");
     }
-    // Committed batches have been found valid by a quorum; proposals are for us to judge.
-    if (!trusted && !body->has_committed()) {
+    // Committed batches have been found valid by a quorum, and what was asked for is for a quorum
+    // to judge when it is proposed; proposals are for us.
+    if (!trusted && !body->has_committed() && !body->has_batch_shown()) {
       for (const Bytes& item : (*batch)->items) {
         const Status status = check_event(item, work);
         if (!status) return status.error();

@@ -48,6 +48,10 @@ class Verifier {
                          Work& work) const;
   Result<Inbound> decode_agreement(ServerId from, const wire::Envelope& envelope, bool trusted,
                                    Work& work) const;
+  Result<Inbound> decode_about_views(ServerId from, const wire::Envelope& envelope, bool trusted,
+                                     Work& work) const;
+  Status check_view_change(const wire::ViewChange& body, Work& work) const;
+  Status check_candidate(const wire::Candidate& candidate, Work& work) const;
   Status check_certificate(const wire::AgreementMessage& body, Work& work) const;
   Status check_wide_certificate(SiteId sender, const wire::AgreementMessage& body,
                                 Work& work) const;

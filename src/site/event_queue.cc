@@ -80,6 +80,7 @@ bool EventQueue::add_update(const UpdateKey& key, Bytes signed_update) {
   known_updates_.insert(key);
   client.bytes += size;
   bytes_ += size;
+  if (client.waiting.empty()) client.stamp = ++last_stamp_;
   client.waiting.emplace_back(key, std::move(signed_update));
   return true;
 }
@@ -94,6 +95,7 @@ bool EventQueue::add_site_data(std::shared_ptr<const wire::SiteData> data) {
     if (number <= std::max(link.newest_ack, link.drawn_ack)) return false;
     link.newest_ack = number;
     link.ack_only = std::move(data);
+    if (!has_next(link)) link.stamp = ++last_stamp_;
     return true;
   }
   if (last < link.next || link.waiting.contains(first)) return false;
@@ -102,6 +104,7 @@ bool EventQueue::add_site_data(std::shared_ptr<const wire::SiteData> data) {
   // A full queue still takes the message that everything behind it waits for, once.
   const bool awaited = first <= link.next && !has_next(link);
   if (full && !awaited) return false;
+  if (awaited) link.stamp = ++last_stamp_;
   link.bytes += size;
   bytes_ += size;
   link.waiting.emplace(first, std::move(data));
@@ -137,6 +140,32 @@ bool EventQueue::empty() const {
     if (has_next(link)) return false;
   }
   return true;
+}
+
+bool EventQueue::has_work() const {
+  const auto waits = [](const auto& entry) { return !entry.second.waiting.empty(); };
+  return !timeouts_.empty() || std::any_of(clients_.begin(), clients_.end(), waits) ||
+         std::any_of(links_.begin(), links_.end(),
+                     [](const auto& entry) { return has_next(entry.second); });
+}
+
+std::vector<EventQueue::Waiting> EventQueue::waiting(std::size_t max_updates) const {
+  std::vector<Waiting> out;
+  for (const auto& [name, client] : clients_) {
+    if (client.waiting.empty()) continue;
+    Waiting one{client.stamp, true, {}, nullptr};
+    for (const auto& [key, update] : client.waiting) {
+      if (one.updates.size() == max_updates) break;
+      one.updates.push_back(update);
+    }
+    out.push_back(std::move(one));
+  }
+  for (const auto& [site, link] : links_) {
+    const bool work = has_next(link);
+    if (!work && !link.ack_only) continue;
+    out.push_back({link.stamp, work, {}, work ? link.waiting.begin()->second : link.ack_only});
+  }
+  return out;
 }
 
 bool EventQueue::has_next(const LinkQueue& link) {
@@ -244,9 +273,9 @@ void EventQueue::drop_site_data(
 }
 
 void EventQueue::forget_update(const UpdateKey& key) {
-  if (known_updates_.erase(key) == 0) return;
   const auto client = clients_.find(key.client);
-  if (client == clients_.end()) return;
+  if (client != clients_.end()) client->second.stamp = ++last_stamp_;
+  if (known_updates_.erase(key) == 0 || client == clients_.end()) return;
   std::erase_if(client->second.waiting, [&](const auto& entry) {
     if (entry.first != key) return false;
     client->second.bytes -= entry.second.size();
@@ -261,8 +290,25 @@ void EventQueue::forget_timeout(std::uint64_t timer, std::uint64_t generation) {
   drawn_timeouts_.erase({timer, generation});
 }
 
+void EventQueue::forget_timeouts_unless(
+    const std::function<bool(std::uint64_t, std::uint64_t)>& armed) {
+  std::erase_if(timeouts_,
+                [&](const auto& entry) { return !armed(entry.first.first, entry.first.second); });
+}
+
+void EventQueue::forget_updates_if(const std::function<bool(const UpdateKey&)>& settled) {
+  std::vector<UpdateKey> gone;
+  for (const auto& [name, client] : clients_) {
+    for (const auto& [key, update] : client.waiting) {
+      if (settled(key)) gone.push_back(key);
+    }
+  }
+  for (const UpdateKey& key : gone) forget_update(key);
+}
+
 void EventQueue::forget_site_data(SiteId site, std::uint64_t next_in, std::uint64_t ack_number) {
   LinkQueue& link = links_[site];
+  if (next_in > link.next || ack_number > link.drawn_ack) link.stamp = ++last_stamp_;
   link.next = std::max(link.next, next_in);
   link.drawn_ack = std::max(link.drawn_ack, ack_number);
   if (link.ack_only && link.newest_ack <= link.drawn_ack) link.ack_only = nullptr;

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -44,6 +45,9 @@ class EventQueue {
   bool add_refresh(ServerIndex from, Bytes event);
 
   bool empty() const;
+  // Waits here what its site has to order? An acknowledgement alone is not work: it comes again if
+  // somebody misses it.
+  bool has_work() const;
   std::size_t size() const;
   std::size_t bytes() const { return bytes_; }
 
@@ -55,18 +59,34 @@ class EventQueue {
   void forget_update(const UpdateKey& key);
   void forget_timeout(std::uint64_t timer, std::uint64_t generation);
   void forget_refresh(const Bytes& event);
+  // What else need not be ordered any more, as the caller judges.
+  void forget_timeouts_unless(const std::function<bool(std::uint64_t, std::uint64_t)>& armed);
+  void forget_updates_if(const std::function<bool(const UpdateKey&)>& settled);
+
+  // A client's or a link's queue of which something could be ordered now. The stamp is a new one
+  // whenever the queue begins to wait or something of it has been executed.
+  struct Waiting {
+    std::uint64_t stamp = 0;
+    bool work = true;  // see has_work
+    std::vector<Bytes> updates;
+    std::shared_ptr<const wire::SiteData> data;
+  };
+  // With at most so many updates of each client.
+  std::vector<Waiting> waiting(std::size_t max_updates) const;
+
   // Everything from `site` below link sequence `next_in`, and acks up to `ack_number`.
   void forget_site_data(SiteId site, std::uint64_t next_in, std::uint64_t ack_number);
 
-  // After a snapshot: what was drawn may have been executed within it or may be lost, and nobody
-  // will say which. It may come and be drawn again; the caller then tells for each link with
-  // forget_site_data how far it has come.
+  // After a snapshot or a change of leader: what was drawn may have been executed or may be lost,
+  // and nobody will say which. It may come and be drawn again; the caller then tells for each link
+  // with forget_site_data how far it has come.
   void forget_drawn();
 
  private:
   struct ClientQueue {
     std::deque<std::pair<UpdateKey, Bytes>> waiting;
     std::size_t bytes = 0;
+    std::uint64_t stamp = 0;
   };
   struct LinkQueue {
     std::map<std::uint64_t, std::shared_ptr<const wire::SiteData>> waiting;  // by first sequence
@@ -75,6 +95,7 @@ class EventQueue {
     std::uint64_t next = 1;        // first link sequence not yet drawn
     std::uint64_t drawn_ack = 0;   // highest ack number drawn
     std::uint64_t newest_ack = 0;  // highest ack number waiting in ack_only
+    std::uint64_t stamp = 0;
   };
 
   class Drawer;
@@ -98,6 +119,7 @@ class EventQueue {
   std::map<ServerIndex, std::deque<Bytes>> refreshes_;
   std::set<UpdateKey> known_updates_;  // waiting or drawn
   std::size_t bytes_ = 0;
+  std::uint64_t last_stamp_ = 0;
   Bytes last_client_;  // served last, for the round robin
   SiteId last_link_ = 0;
   bool clients_first_ = false;

@@ -308,5 +308,50 @@ TEST(EventQueue, BytesReturnToZeroAfterAnyHistory) {
   }
 }
 
+TEST(EventQueueWaiting, AnAcknowledgementAloneIsNoWork) {
+  EventQueue queue({});
+  EXPECT_FALSE(queue.has_work());
+  queue.add_site_data(ack(1, 5));
+  EXPECT_FALSE(queue.has_work());
+  ASSERT_EQ(queue.waiting(8).size(), 1U);
+  EXPECT_FALSE(queue.waiting(8)[0].work);
+  queue.add_site_data(messages(1, 2, 2));  // nobody can order it before its predecessor
+  EXPECT_FALSE(queue.has_work());
+  queue.add_site_data(messages(1, 1, 1));
+  EXPECT_TRUE(queue.has_work());
+  EXPECT_TRUE(queue.waiting(8)[0].work);
+  queue.forget_site_data(1, 3, 5);
+  EXPECT_FALSE(queue.has_work());
+}
+
+TEST(EventQueueWaiting, AStampLastsWhileNothingOfTheQueueIsExecuted) {
+  EventQueue queue({});
+  queue.add_update(key("a", 1), "a1");
+  queue.add_update(key("b", 1), "b1");
+  const auto stamp = [&](std::size_t at) { return queue.waiting(1).at(at).stamp; };
+  const std::uint64_t a = stamp(0);
+  const std::uint64_t b = stamp(1);
+  EXPECT_NE(a, b);
+  queue.add_update(key("a", 2), "a2");
+  queue.forget_update(key("a", 7));  // one that only others knew of
+  EXPECT_NE(stamp(0), a);
+  EXPECT_EQ(stamp(1), b);
+  EXPECT_EQ(queue.waiting(1)[0].updates, std::vector<Bytes>{"a1"});
+  EXPECT_EQ(queue.waiting(8)[0].updates.size(), 2U);
+}
+
+TEST(EventQueueWaiting, WhatIsSettledOtherwiseIsForgotten) {
+  EventQueue queue({});
+  queue.add_update(key("a", 1), "a1");
+  queue.add_update(key("a", 2), "a2");
+  queue.add_timeout(timeout(3, 1));
+  queue.add_timeout(timeout(4, 1));
+  queue.forget_updates_if([](const UpdateKey& one) { return one.session == 1; });
+  queue.forget_timeouts_unless([](std::uint64_t timer, std::uint64_t) { return timer == 4; });
+  EXPECT_EQ(drawn(queue), (std::vector<std::string>{"t4:1", "u:a2"}));
+  EXPECT_FALSE(queue.has_work());
+  EXPECT_EQ(queue.bytes(), 0U);
+}
+
 }  // namespace
 }  // namespace steward::site

@@ -33,7 +33,7 @@ TEST(LogicalMachineReview, LargeUpdatesThatWaitAreBounded) {
     if (content) pages[key] = *content;
   }
   testing::RecordingApplication other_application;
-  LogicalMachine restored(config, keys.domain, 0, other_application);
+  LogicalMachine restored(config, keys.domain, 0, nullptr, other_application);
   ASSERT_TRUE(restored.load(pages));
   offer(restored, ++local);
   EXPECT_EQ(too_many(restored), 1U);

@@ -21,7 +21,8 @@ inline constexpr std::size_t kMaxDealBytes = 16 << 10;  // one server's part in 
 inline constexpr std::size_t kMaxLeafPath = 16;         // hashes from a leaf to its root
 inline constexpr std::size_t kMaxSites = 32;
 inline constexpr std::size_t kMaxServersPerSite = 64;
-inline constexpr std::size_t kMaxProofs = 64;  // signatures in one certificate
+inline constexpr std::size_t kMaxProofs = 64;      // signatures in one certificate
+inline constexpr std::size_t kMaxVoteBytes = 208;  // one signed vote
 inline constexpr std::size_t kMaxPagesPerMessage = 1024;
 inline constexpr std::size_t kMaxManifestPages = 1 << 18;
 inline constexpr std::uint64_t kStatusWindow = 64;             // sequences a Status map speaks of
@@ -29,5 +30,13 @@ inline constexpr std::size_t kMaxClientResultBytes = 8 << 20;  // kept for one c
 inline constexpr std::size_t kMaxSessionsPerClient = 4096;
 inline constexpr std::size_t kMaxKeyBytes = 1 << 10;      // service/kv
 inline constexpr std::size_t kMaxValueBytes = 512 << 10;  // service/kv
+
+// A ViewChange, of which every sequence of the window is prepared, with all its proofs.
+constexpr std::size_t max_view_change_bytes(std::size_t quorum, std::size_t checkpoint_interval) {
+  constexpr std::size_t kCandidateBytes = 96;
+  constexpr std::size_t kRest = 4 << 10;
+  return kRest + quorum * kMaxVoteBytes +
+         2 * checkpoint_interval * (quorum * kMaxVoteBytes + kCandidateBytes);
+}
 
 }  // namespace steward::limits

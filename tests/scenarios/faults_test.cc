@@ -1,6 +1,7 @@
 // Single faults, one at a time, and seeds that mix them.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <sstream>
 
 #include "sim/run.h"
@@ -72,6 +73,64 @@ TEST_F(Faults, LeadersThatStopComeBack) {
   const std::uint64_t before = updates();
   world_->run_for(5s);
   EXPECT_GT(updates(), before + 100);
+  finish();
+}
+
+// One leader of each site after the other stops for good or for a while; updates go on, though the
+// clients' servers and the leader site are among those it happens to.
+class Leaders : public Faults {
+ protected:
+  ServerId leader_of(SiteId site) const {
+    View view = 0;
+    for (const auto& [id, machine] : world_->machines()) {
+      if (id.site == site && machine->running()) {
+        view = std::max(view, View{machine->server().status().local_view()});
+      }
+    }
+    const auto servers = static_cast<View>(4 - (paxos_ ? 1 : 0));
+    return {site, static_cast<ServerIndex>(view % servers)};
+  }
+
+  void in_turn() {
+    for (int round = 0; round < 4; ++round) {
+      world_->run_for(3s);
+      std::vector<ServerId> down;
+      for (SiteId site = 0; site < 3; ++site) down.push_back(leader_of(site));
+      for (const ServerId id : down) world_->inject(Crash{id});
+      world_->run_for(15s);
+      const std::uint64_t before = updates();
+      world_->run_for(5s);
+      EXPECT_GT(updates(), before + 50) << "in round " << round << " nobody took over";
+      for (const ServerId id : down) {
+        EXPECT_NE(leader_of(id.site), id);
+        world_->inject(Restart{id});
+      }
+    }
+    finish();
+  }
+
+  bool paxos_ = false;
+};
+
+TEST_F(Leaders, OfPbftSitesAreReplaced) {
+  make(test_cluster(3, 4));
+  in_turn();
+}
+
+TEST_F(Leaders, OfPaxosSitesAreReplaced) {
+  paxos_ = true;
+  make(test_cluster(3, 3, LocalProtocol::kPaxos));
+  in_turn();
+}
+
+TEST_F(Leaders, NoneIsReplacedWithoutNeed) {
+  make(test_cluster(3, 4));
+  world_->run_for(10s);
+  world_->stop_clients();
+  world_->run_for(60s);
+  for (const auto& [id, machine] : world_->machines()) {
+    EXPECT_EQ(machine->server().status().local_view(), 0U);
+  }
   finish();
 }
 

@@ -21,6 +21,11 @@ Options Cluster::core_options(PeerId self) const {
   options.quorums = {options_.peers, options_.faults, options_.protocol == Protocol::kPbft};
   options.window = options_.window;
   options.checkpoint_interval = options_.checkpoint_interval;
+  options.view_change_timeout = options_.view_change;
+  options.view_change_cap = 8 * options_.view_change;
+  if (options_.view_change > 0ms) {
+    options.idle_status_interval = std::clamp<Duration>(options_.view_change / 2, 100ms, 1s);
+  }
   if (!options_.statuses) options.status_interval = options.idle_status_interval = 0ms;
   return options;
 }
@@ -71,8 +76,29 @@ bool Cluster::chance(double probability) {
 
 // --- hosts
 
+void Cluster::set_target(Sequence target) {
+  target_ = target;
+  for (PeerId peer = 0; peer < options_.peers; ++peer) tell_work(peer);
+}
+
+// Every host knows what is to be ordered, and tells its core.
+void Cluster::tell_work(PeerId peer) {
+  Node& node = nodes_[peer];
+  if (!node.core || options_.view_change == 0ms) return;
+  const bool expects = node.executed < target_;
+  if (expects != std::exchange(node.expects_work, expects)) step(peer, WorkExpected{expects});
+}
+
+View Cluster::highest_view() const {
+  View highest = 0;
+  for (const Node& node : nodes_) {
+    if (node.core) highest = std::max(highest, node.core->progress().view);
+  }
+  return highest;
+}
+
 void Cluster::offer(PeerId peer) {
-  while (nodes_[peer].core && nodes_[peer].core->can_propose() &&
+  while (nodes_[peer].core && !nodes_[peer].idle && nodes_[peer].core->can_propose() &&
          nodes_[peer].core->progress().committed < target_) {
     step(peer, Propose{wire::make_batch({"batch " + std::to_string(next_batch_++)})});
   }
@@ -106,6 +132,7 @@ void Cluster::drain(PeerId peer, Actions actions) {
   if (actions.fetch) fetch(peer, *actions.fetch);
   if (node.promised > node.synced) sync(peer);
   release(peer);
+  tell_work(peer);
   if (node.core->can_propose()) schedule(peer, 0ms, [this, peer] { offer(peer); });
 }
 
@@ -213,6 +240,7 @@ void Cluster::restart(PeerId peer) {
   node.held.clear();
   node.timers.clear();
   node.fetching = false;
+  node.expects_work = false;
   node.synced = node.promised = node.disk.size();
   node.executed = snapshot ? snapshot->sequence : 0;
   node.state = snapshot ? snapshot->state : crypto::Digest{};
@@ -268,7 +296,10 @@ void Cluster::deliver(PeerId to, const Message& message, bool lossy) {
   for (; copies > 0; --copies) {
     const Duration delay =
         lossy ? random_duration(options_.min_delay, options_.max_delay) : Duration{0};
-    schedule(to, delay, [this, to, message] { step(to, TestVerifier::vouch(message)); });
+    schedule(to, delay, [this, to, message] {
+      Message said = message;
+      if (unwrap(said)) step(to, TestVerifier::vouch(std::move(said)));
+    });
   }
 }
 
@@ -294,7 +325,17 @@ void Cluster::check_send(PeerId from, const Send& send) {
   if (body.has_checkpoint()) {
     check_vote(from, "Checkpoint", 0, body.checkpoint().sequence(), body.checkpoint().digest());
   }
-  if (body.has_pre_prepare() || body.has_proposal() || body.has_committed()) {
+  if (body.has_view_change()) {
+    EXPECT_TRUE(send.promise);
+    const wire::ViewChange& own = body.view_change();
+    check_vote(from, "ViewChange", own.view(), 0, crypto::sha256(own.SerializeAsString()).str());
+  }
+  if (body.has_new_view()) {
+    EXPECT_TRUE(send.promise);
+  }
+  const bool with_batch = body.has_pre_prepare() || body.has_proposal() || body.has_committed() ||
+                          body.has_batch_shown();
+  if (with_batch) {
     EXPECT_TRUE(send.batch);
   }
   EXPECT_TRUE(check_proofs(body)) << "peer " << from;
@@ -305,32 +346,81 @@ void Cluster::check_send(PeerId from, const Send& send) {
   }
 }
 
-bool Cluster::check_proofs(const wire::AgreementMessage& body) const {
-  if (options_.protocol != Protocol::kPbft) return true;
-  wire::AgreementMessage expected;
-  std::vector<Bytes> proofs;
-  if (body.has_committed()) {
-    const wire::Committed& committed = body.committed();
-    expected.mutable_commit()->set_view(committed.view());
-    expected.mutable_commit()->set_sequence(committed.sequence());
-    expected.mutable_commit()->set_digest(committed.digest());
-    proofs.assign(committed.proofs().begin(), committed.proofs().end());
-  } else if (body.has_stable_checkpoint()) {
-    const wire::StableCheckpoint& stable = body.stable_checkpoint();
-    expected.mutable_checkpoint()->set_sequence(stable.sequence());
-    expected.mutable_checkpoint()->set_digest(stable.digest());
-    proofs.assign(stable.proofs().begin(), stable.proofs().end());
-  } else {
-    return true;
-  }
+bool Cluster::check_certificate(const wire::AgreementMessage& vote,
+                                const google::protobuf::RepeatedPtrField<Bytes>& proofs) const {
   std::set<std::uint32_t> signers;
   for (const Bytes& proof : proofs) {
     wire::SignedHeader header;
     if (!signed_.contains(proof) || !header.ParseFromString(proof)) return false;
-    if (header.body() != expected.SerializeAsString()) return false;
+    if (header.body() != vote.SerializeAsString()) return false;
     signers.insert(header.server());
   }
   return signers.size() >= core_options(0).quorums.quorum();
+}
+
+// As the verifier of a server does.
+bool Cluster::check_proofs(const wire::AgreementMessage& body) const {
+  if (options_.protocol != Protocol::kPbft) return true;
+  wire::AgreementMessage vote;
+  if (body.has_committed()) {
+    const wire::Committed& committed = body.committed();
+    vote.mutable_commit()->set_view(committed.view());
+    vote.mutable_commit()->set_sequence(committed.sequence());
+    vote.mutable_commit()->set_digest(committed.digest());
+    return check_certificate(vote, committed.proofs());
+  }
+  if (body.has_stable_checkpoint()) {
+    const wire::StableCheckpoint& stable = body.stable_checkpoint();
+    vote.mutable_checkpoint()->set_sequence(stable.sequence());
+    vote.mutable_checkpoint()->set_digest(stable.digest());
+    return check_certificate(vote, stable.proofs());
+  }
+  if (body.has_view_change()) return check_view_change(body.view_change());
+  return true;
+}
+
+bool Cluster::check_view_change(const wire::ViewChange& body) const {
+  if (body.checkpoint().sequence() > 0) {
+    wire::AgreementMessage stable;
+    *stable.mutable_stable_checkpoint() = body.checkpoint();
+    if (!check_proofs(stable)) return false;
+  }
+  for (const wire::Candidate& candidate : body.candidates()) {
+    const auto fill = [&](auto* vote) {
+      vote->set_view(candidate.view());
+      vote->set_sequence(candidate.sequence());
+      vote->set_digest(candidate.digest());
+    };
+    const auto leader = static_cast<PeerId>(candidate.view() % options_.peers);
+    std::set<std::uint32_t> signers;
+    for (const Bytes& proof : candidate.proofs()) {
+      wire::SignedHeader header;
+      if (!signed_.contains(proof) || !header.ParseFromString(proof)) return false;
+      wire::AgreementMessage vote;
+      if (header.server() == leader) {
+        fill(vote.mutable_pre_prepare());
+      } else {
+        fill(vote.mutable_prepare());
+      }
+      if (header.body() != vote.SerializeAsString()) return false;
+      signers.insert(header.server());
+    }
+    const std::uint32_t quorum = core_options(0).quorums.quorum();
+    if (signers.size() != quorum || !signers.contains(leader)) return false;
+  }
+  return true;
+}
+
+// Evidence comes as what its signer said; false when it proves nothing.
+bool Cluster::unwrap(Message& message) const {
+  if (!message.body.has_evidence()) return true;
+  const Bytes header = message.body.evidence().header();
+  wire::SignedHeader parsed;
+  if (!signed_.contains(header) || !parsed.ParseFromString(header)) return false;
+  message = {parsed.server(), {}, nullptr, header};
+  if (!message.body.ParseFromString(parsed.body())) return false;
+  const bool about_views = message.body.has_view_change() || message.body.has_new_view();
+  return about_views && check_proofs(message.body);
 }
 
 }  // namespace steward::agreement

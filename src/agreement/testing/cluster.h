@@ -35,7 +35,8 @@ struct ClusterOptions {
   std::uint32_t window = 4;
   std::uint32_t checkpoint_interval = 8;
   bool statuses = true;
-  std::set<PeerId> liars;  // no core: the test speaks for them
+  Duration view_change = 0ms;  // the time-out; zero: views do not change
+  std::set<PeerId> liars;      // no core: the test speaks for them
 };
 
 class Cluster {
@@ -43,7 +44,7 @@ class Cluster {
   explicit Cluster(const ClusterOptions& options);
 
   // Keeps the leader supplied until this many batches are committed somewhere.
-  void set_target(Sequence target) { target_ = target; }
+  void set_target(Sequence target);
 
   // Runs until every correct peer that is up has committed the target; false when `limit` of
   // virtual time passes first.
@@ -56,6 +57,10 @@ class Cluster {
   void renew(PeerId peer);
   void cut(PeerId peer, bool cut) { nodes_[peer].cut = cut; }
   void set_loss(double loss) { options_.loss = loss; }
+  // From now on this peer proposes nothing, though it leads.
+  void make_idle(PeerId peer) { nodes_[peer].idle = true; }
+  View view(PeerId peer) const { return nodes_[peer].core->progress().view; }
+  View highest_view() const;
 
   // Sends under a liar's name; signed as its key would.
   void send_as(PeerId liar, PeerId to, wire::AgreementMessage body, wire::BatchPtr batch);
@@ -99,6 +104,8 @@ class Cluster {
     std::uint64_t life = 0;                   // of this incarnation; stale events are dropped
     bool fetching = false;
     bool cut = false;
+    bool expects_work = false;  // as its core was told
+    bool idle = false;          // a leader that proposes nothing
   };
   struct Happening {
     Duration at;
@@ -117,6 +124,7 @@ class Cluster {
   bool run_one();
   bool reached_target() const;
   void offer(PeerId peer);
+  void tell_work(PeerId peer);
   void step(PeerId peer, Event event);
   void drain(PeerId peer, Actions actions);
   void sync(PeerId peer);
@@ -130,6 +138,10 @@ class Cluster {
   void check_send(PeerId from, const Send& send);
   void check_vote(PeerId from, const char* kind, View view, Sequence n, const Bytes& digest);
   bool check_proofs(const wire::AgreementMessage& body) const;
+  bool check_view_change(const wire::ViewChange& body) const;
+  bool check_certificate(const wire::AgreementMessage& vote,
+                         const google::protobuf::RepeatedPtrField<Bytes>& proofs) const;
+  bool unwrap(Message& message) const;
   Duration random_duration(Duration low, Duration high);
   bool chance(double probability);
 

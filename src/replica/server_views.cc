@@ -1,0 +1,99 @@
+// How a server watches over the leader of its site: it tells the local protocol what waits to be
+// ordered, sees to it that all know of what waits long, and suspects a leader that passes over a
+// client or a link (docs/protocols.md, section 2).
+
+#include <algorithm>
+
+#include "common/check.h"
+#include "replica/server_impl.h"
+#include "wire/limits.h"
+
+namespace steward::replica {
+namespace {
+
+// Of each client, at one time.
+constexpr std::size_t kSharedUpdates = 64;
+
+}  // namespace
+
+// Work for which the leader is responsible. Not while a snapshot is fetched: what waits here may
+// have been executed in it.
+void Server::Impl::expect_work() {
+  const auto armed = [this](std::uint64_t timer, std::uint64_t generation) {
+    return machine_.armed(timer, generation);
+  };
+  queue_.forget_timeouts_unless(armed);
+  const bool expected = queue_.has_work() && !fetch_.active();
+  if (expected != std::exchange(work_expected_, expected)) {
+    step_core(agreement::WorkExpected{expected});
+    follow_view();
+  }
+  if (watch_timer_ || queue_.empty() || site_.servers.size() == 1) return;
+  watch_timer_ = true;
+  set_timer(timer_id(TimerClass::kWatch), config_.timeouts.view_change / 2);
+}
+
+// A new leader may order anew what a former one drew and lost, and gets what waits here.
+void Server::Impl::follow_view() {
+  const agreement::Progress now = core_->progress();
+  if (now.changing || now.view == followed_view_) return;
+  followed_view_ = now.view;
+  watched_.clear();
+  proposed_ = 0;
+  queue_.forget_drawn();
+  for (const auto& [site, link] : machine_.links()) {
+    queue_.forget_site_data(site, link.next_in(), link.last_ack_number());
+  }
+  forget_settled();
+  if (now.leader == self_.server) return;
+  for (const site::EventQueue::Waiting& one : queue_.waiting(limits::kMaxForwardUpdates)) {
+    share(one, {in_site(now.leader)});
+  }
+}
+
+void Server::Impl::forget_settled() {
+  queue_.forget_updates_if([this](const site::UpdateKey& key) {
+    return machine_.knows(key) || execution_.table().judge(key) == ClientTable::Verdict::kDuplicate;
+  });
+}
+
+void Server::Impl::watch_queues() {
+  const Duration tick = config_.timeouts.view_change / 2;
+  const agreement::Progress now = core_->progress();
+  forget_settled();
+  bool starved = false;
+  std::map<std::uint64_t, Watched> watched;
+  for (const site::EventQueue::Waiting& one : queue_.waiting(kSharedUpdates)) {
+    const auto known = watched_.find(one.stamp);
+    if (known == watched_.end()) {
+      watched[one.stamp] = {Duration(0), now.committed};
+      continue;
+    }
+    Watched& queue = watched[one.stamp] = known->second;
+    queue.age += tick;
+    // It may be that few know of it, or that the leader does not.
+    share(one, others());
+    const bool passed_over = queue.age >= config_.timeouts.fair && now.committed > queue.committed;
+    starved = starved || (one.work && passed_over);
+  }
+  watched_ = std::move(watched);
+  if (!starved || now.changing || now.leader == self_.server || fetch_.active()) return;
+  reject("leader: passes over a client or a link");
+  watched_.clear();
+  step_core(agreement::SuspectLeader{now.view});
+}
+
+void Server::Impl::share(const site::EventQueue::Waiting& waiting,
+                         const std::vector<ServerId>& to) {
+  if (waiting.data) send(to, wire::KIND_SITE_DATA, *waiting.data);
+  wire::Forward forward;
+  std::size_t bytes = 0;
+  for (const Bytes& update : waiting.updates) {
+    if (bytes + update.size() > limits::kMaxBatchBytes) break;
+    bytes += update.size();
+    forward.add_updates(update);
+  }
+  if (forward.updates_size() > 0) send(to, wire::KIND_FORWARD, forward);
+}
+
+}  // namespace steward::replica

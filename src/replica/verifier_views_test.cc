@@ -1,0 +1,148 @@
+// What servers say about views, at the edge: nothing counts but what was signed.
+#include <functional>
+#include <random>
+
+#include "replica/testing/verifier_fixture.h"
+#include "wire/limits.h"
+
+namespace steward::replica::testing {
+namespace {
+
+class VerifierViewsTest : public VerifierTest {
+ protected:
+  Bytes proof(ServerIndex from, const char* kind, const crypto::Digest& digest) {
+    return header({0, from}, wire::KIND_AGREEMENT, vote(kind, digest).SerializeAsString());
+  }
+
+  // Prepared at 8 in view 0, with a stable checkpoint before it.
+  wire::AgreementMessage view_change() {
+    wire::AgreementMessage body;
+    wire::ViewChange& out = *body.mutable_view_change();
+    out.set_view(1);
+    out.mutable_checkpoint()->set_sequence(8);
+    out.mutable_checkpoint()->set_digest(digest_.str());
+    for (const ServerIndex from : {0U, 1U, 3U}) {
+      out.mutable_checkpoint()->add_proofs(proof(from, "checkpoint", digest_));
+    }
+    wire::Candidate& candidate = *out.add_candidates();
+    candidate.set_sequence(8);
+    candidate.set_digest(digest_.str());
+    candidate.add_proofs(proof(0, "pre_prepare", digest_));
+    for (const ServerIndex from : {2U, 3U}) {
+      candidate.add_proofs(proof(from, "prepare", digest_));
+    }
+    return body;
+  }
+  std::string refused(const wire::AgreementMessage& body) {
+    return refusal({0, 1}, frame({0, 1}, wire::KIND_VIEW_CHANGE, body, true));
+  }
+  std::string refused(const std::function<void(wire::ViewChange&)>& change) {
+    wire::AgreementMessage body = view_change();
+    change(*body.mutable_view_change());
+    return refused(body);
+  }
+
+  const crypto::Digest digest_ = crypto::sha256("a batch");
+};
+
+TEST_F(VerifierViewsTest, WhatIsRightIsAcceptedFromItsSignerAndPassedOn) {
+  wire::AgreementMessage new_view;
+  new_view.mutable_new_view()->set_view(1);
+  for (const wire::AgreementMessage& body : {view_change(), new_view}) {
+    EXPECT_EQ(refused(body), "accepted");
+    wire::AgreementMessage shown;
+    shown.mutable_evidence()->set_header(
+        header({0, 2}, wire::KIND_VIEW_CHANGE, body.SerializeAsString()));
+    const auto result = receive({0, 1}, frame({0, 1}, wire::KIND_VIEW_CHANGE, shown));
+    ASSERT_TRUE(result.ok()) << result.error().message;
+    const auto& message = **std::get<LocalAgreement>(**result).message;
+    EXPECT_EQ(message.from, 2U);
+    EXPECT_EQ(message.body.SerializeAsString(), body.SerializeAsString());
+    EXPECT_EQ(message.header, shown.evidence().header());
+  }
+}
+
+TEST_F(VerifierViewsTest, ForgedCertificatesAreRefused) {
+  const std::string short_of = "a prepared certificate without a quorum";
+  const auto candidate = [](wire::ViewChange& body) { return body.mutable_candidates(0); };
+  EXPECT_EQ(refused([&](auto& body) { candidate(body)->mutable_proofs()->RemoveLast(); }),
+            short_of);
+  EXPECT_EQ(
+      refused([&](auto& body) { *candidate(body)->add_proofs() = proof(1, "prepare", digest_); }),
+      short_of);
+  // One server twice; the leader's Prepare for its proposal; no proposal at all.
+  EXPECT_EQ(
+      refused([&](auto& body) { candidate(body)->set_proofs(2, proof(2, "prepare", digest_)); }),
+      short_of);
+  EXPECT_EQ(
+      refused([&](auto& body) { candidate(body)->set_proofs(1, proof(0, "prepare", digest_)); }),
+      "a vote for something else");
+  EXPECT_EQ(
+      refused([&](auto& body) { candidate(body)->set_proofs(0, proof(1, "prepare", digest_)); }),
+      short_of);
+  // For another batch, view or sequence; another kind of vote.
+  EXPECT_EQ(refused([&](auto& body) { candidate(body)->set_digest(crypto::sha256("b").str()); }),
+            "a vote for something else");
+  EXPECT_EQ(refused([&](auto& body) { candidate(body)->set_sequence(9); }),
+            "a vote for something else");
+  EXPECT_EQ(
+      refused([&](auto& body) { candidate(body)->set_proofs(1, proof(2, "commit", digest_)); }),
+      "a vote for something else");
+  // A signature that is not one.
+  EXPECT_EQ(refused([&](auto& body) {
+              Bytes forged = proof(2, "prepare", digest_);
+              forged.back() = static_cast<char>(forged.back() ^ 1);
+              candidate(body)->set_proofs(1, forged);
+            }),
+            "a server's signature does not hold");
+  EXPECT_EQ(refused([&](auto& body) {
+              candidate(body)->set_proofs(1, Bytes(limits::kMaxVoteBytes + 1, 'x'));
+            }),
+            "a vote too large");
+  EXPECT_EQ(refused([&](auto& body) { body.mutable_checkpoint()->mutable_proofs()->RemoveLast(); }),
+            "too few proofs for a certificate");
+}
+
+TEST_F(VerifierViewsTest, WhatNobodySignedIsRefused) {
+  const Bytes unsigned_frame = frame({0, 1}, wire::KIND_VIEW_CHANGE, view_change());
+  EXPECT_EQ(refusal({0, 1}, unsigned_frame), "a server's signature does not hold");
+  wire::AgreementMessage shown;
+  shown.mutable_evidence()->set_header(
+      header({0, 2}, wire::KIND_AGREEMENT, view_change().SerializeAsString()));
+  EXPECT_EQ(refused(shown), "a server's signature does not hold");  // signed as something else
+  shown.mutable_evidence()->set_header(
+      header({0, 2}, wire::KIND_VIEW_CHANGE, vote("prepare", digest_).SerializeAsString()));
+  EXPECT_EQ(refused(shown), "not a message about views");
+  EXPECT_EQ(refused(vote("prepare", digest_)), "not a message about views");
+}
+
+TEST_F(VerifierViewsTest, TheSizeIsBounded) {
+  const auto many = 2 * config_.ordering.checkpoint_interval + 1;
+  wire::AgreementMessage body;
+  for (std::uint32_t i = 0; i < many; ++i) body.mutable_view_change()->add_candidates();
+  EXPECT_EQ(refused(body), "a view change for more than the window");
+  const std::size_t most = limits::max_view_change_bytes(3, config_.ordering.checkpoint_interval);
+  body.mutable_view_change()->mutable_checkpoint()->set_digest(Bytes(most, 'x'));
+  EXPECT_EQ(refused(body), "a view change too large");
+}
+
+TEST_F(VerifierViewsTest, MutatedFramesNeverCrashAndNeverForge) {
+  std::mt19937 random(5);
+  const Bytes good = frame({0, 1}, wire::KIND_VIEW_CHANGE, view_change(), true);
+  for (int round = 0; round < 2000; ++round) {
+    Bytes mutated = good;
+    const std::size_t at = random() % mutated.size();
+    if (random() % 2 == 0) {
+      mutated[at] = static_cast<char>(mutated[at] ^ (1 << random() % 8));
+    } else {
+      mutated.erase(at, random() % 40 + 1);
+    }
+    const auto result = receive({0, 1}, mutated);
+    if (!result.ok()) continue;
+    const auto& message = **std::get<LocalAgreement>(**result).message;
+    EXPECT_EQ(message.body.SerializeAsString(), view_change().SerializeAsString());
+  }
+}
+
+}  // namespace
+}  // namespace steward::replica::testing
