@@ -419,6 +419,10 @@ def parse_arguments():
     parser.add_argument("--composition", metavar="WIDE/LOCAL", default="paxos/pbft",
                         help="wide protocol (paxos, pbft) over local protocol (pbft, paxos, "
                              "single); default %(default)s")
+    parser.add_argument("--scheme", default="auto",
+                        choices=["auto", "rsa-shoup", "bls12-381", "ed25519-multi"],
+                        help="of the sites' signatures; default %(default)s: ed25519-multi for "
+                             "sites of this size")
     parser.add_argument("--steward", metavar="FILE", default="build/release/src/cli/steward",
                         help="the program (default %(default)s)")
     options = parser.parse_args()
@@ -440,7 +444,8 @@ def main():
         signal.signal(number, interrupt)
     screen = Screen()
     directory = Path(tempfile.mkdtemp(prefix="steward-demo-"))
-    cluster = Cluster(options.steward, directory, options.wide, options.local)
+    cluster = Cluster(options.steward, directory, options.wide, options.local,
+                      crypto=(f'scheme = "{options.scheme}"',))
     held = False
     interrupted = False
     try:

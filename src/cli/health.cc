@@ -47,6 +47,37 @@ std::vector<std::string> find_diverged(const Statuses& statuses) {
   return problems;
 }
 
+// Servers that one correct server of their site, at least, holds to be faulty.
+std::vector<std::string> find_accused(const ClusterConfig& config, const Statuses& statuses) {
+  std::map<ServerId, std::pair<std::size_t, std::string>> accused;
+  for (const auto& [id, status] : statuses) {
+    for (const wire::Evidence& evidence : status.evidence()) {
+      auto& [accusers, reason] = accused[{id.site, evidence.server()}];
+      ++accusers;
+      reason = evidence.reason();
+    }
+  }
+  std::vector<std::string> problems;
+  for (const auto& [id, said] : accused) {
+    if (said.first < config.sites[id.site].quorums().one_correct()) continue;
+    problems.push_back(fmt::format("server {} is faulty, say {} others: it {}; replace it",
+                                   to_string(id), said.first, said.second));
+  }
+  return problems;
+}
+
+// Servers that cannot sign for their site, because they miss a renewal of its key's shares.
+std::vector<std::string> find_shareless(const Statuses& statuses) {
+  std::vector<std::string> problems;
+  for (const auto& [id, status] : statuses) {
+    if (status.own_share_epoch() == status.share_epoch()) continue;
+    problems.push_back(
+        fmt::format("server {} holds a key share of epoch {}, its site is at {}: it does not sign",
+                    to_string(id), status.own_share_epoch(), status.share_epoch()));
+  }
+  return problems;
+}
+
 std::string names(const std::vector<std::string>& list) {
   return fmt::format("{}", fmt::join(list, ", "));
 }
@@ -56,6 +87,9 @@ std::string names(const std::vector<std::string>& list) {
 Health judge(const ClusterConfig& config, const Statuses& statuses) {
   Health health;
   health.problems = find_diverged(statuses);
+  for (auto&& more : {find_accused(config, statuses), find_shareless(statuses)}) {
+    health.problems.insert(health.problems.end(), more.begin(), more.end());
+  }
   std::vector<std::string> spare;
   std::vector<std::string> tight;
   std::uint32_t working_sites = 0;

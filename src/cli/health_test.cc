@@ -67,5 +67,31 @@ TEST(Health, NamesTheServerWhoseStateDiffers) {
   EXPECT_NE(health.problems[0].find("server 2.3"), std::string::npos);
 }
 
+TEST(Health, NamesAServerOnceEnoughOthersHoldEvidence) {
+  ClusterConfig config = cluster();
+  Statuses statuses = all_well(config);
+  const auto accuse = [&](ServerIndex accuser) {
+    wire::Evidence* evidence = statuses[{1, accuser}].add_evidence();
+    evidence->set_server(2);
+    evidence->set_reason("gave a wrong share of a signature");
+  };
+  accuse(0);
+  EXPECT_TRUE(judge(config, statuses).problems.empty());  // one may lie
+  accuse(3);
+  const Health health = judge(config, statuses);
+  ASSERT_EQ(health.problems.size(), 1U);
+  EXPECT_NE(health.problems[0].find("server 1.2 is faulty, say 2 others: it gave a wrong share"),
+            std::string::npos);
+}
+
+TEST(Health, NamesAServerWithoutAShareOfItsSitesEpoch) {
+  Statuses statuses = all_well(cluster());
+  statuses[{0, 3}].set_share_epoch(4);
+  statuses[{0, 3}].set_own_share_epoch(2);
+  const Health health = judge(cluster(), statuses);
+  ASSERT_EQ(health.problems.size(), 1U);
+  EXPECT_NE(health.problems[0].find("server 0.3 holds a key share of epoch 2"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace steward::cli

@@ -71,6 +71,16 @@ nlohmann::json to_json(const wire::StatusReply& status) {
                             {"next_in", link.next_in()},
                             {"failures", link.failures()}});
   }
+  out["site_key"] = {{"scheme", status.site_key_scheme()},
+                     {"share_epoch", status.share_epoch()},
+                     {"own_share_epoch", status.own_share_epoch()},
+                     {"refresh", status.refresh_phase()}};
+  out["evidence"] = nlohmann::json::array();
+  for (const wire::Evidence& evidence : status.evidence()) {
+    out["evidence"].push_back({{"server", evidence.server()},
+                               {"reason", evidence.reason()},
+                               {"signed_header", to_hex(evidence.header())}});
+  }
   out["counters"] = nlohmann::json::object();
   for (const wire::Counter& counter : status.counters()) {
     out["counters"][counter.name()] = counter.value();

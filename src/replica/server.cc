@@ -86,6 +86,13 @@ void Server::Impl::start() {
     step_core(agreement::CheckpointTaken{sequence, pages_root(pages)});
   }
   (void)execution_.take_replies();
+  resume_from_state();
+  settle();
+}
+
+// What follows from the logical machine's state as a whole, rebuilt or fetched, and not from the
+// events that led to it.
+void Server::Impl::resume_from_state() {
   follow_refresh();
   for (const site::LmTimerArm& arm : machine_.armed_timers()) arm_lm_timer(arm);
   for (const auto& [batch, signing] : machine_.unacknowledged_batches()) start_signing(signing);
@@ -93,7 +100,6 @@ void Server::Impl::start() {
     queue_.forget_site_data(site, link.next_in(), link.last_ack_number());
     pump(site);
   }
-  settle();
 }
 
 void Server::Impl::step(Input input) {

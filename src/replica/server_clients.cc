@@ -212,14 +212,9 @@ void Server::Impl::install(StateFetch::Snapshot snapshot) {
   }
   lm_timers_.clear();
   expiries_.clear();
-  for (const site::LmTimerArm& arm : machine_.armed_timers()) arm_lm_timer(arm);
   queue_.forget_drawn();
-  for (const auto& [site, link] : machine_.links()) {
-    queue_.forget_site_data(site, link.next_in(), link.last_ack_number());
-  }
   step_core(agreement::SnapshotInstalled{snapshot.certificate});
-  for (const auto& [batch, signing] : machine_.unacknowledged_batches()) start_signing(signing);
-  for (const auto& [site, link] : machine_.links()) pump(site);
+  resume_from_state();
 }
 
 }  // namespace steward::replica

@@ -86,6 +86,7 @@ class Server::Impl {
   void on_judged(const site::Judged& judged);
   void keep_evidence(ServerIndex server, const std::string& reason, const Bytes& header);
   void add_key_status(wire::StatusReply& reply) const;
+
   // --- the site's leader (server_views.cc)
   void expect_work();
   void follow_view();
@@ -100,6 +101,7 @@ class Server::Impl {
   void answer_clients();
   void answer_query(ConnectionId connection, const wire::Query& query);
   void apply(StateFetch::Requests requests);
+  void resume_from_state();
   void install(StateFetch::Snapshot snapshot);
 
   // --- outputs

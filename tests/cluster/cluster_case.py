@@ -14,9 +14,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 from demolib.cluster import Cluster, ClusterError  # noqa: E402
 from demolib.resp import Redis, ReplyError  # noqa: E402
 
-# wide, local, sites: the clusters with threshold keys, which take long to make. Their keys serve
-# all tests.
-SHARED_KEYS = [("paxos", "pbft", 3), ("paxos", "pbft", 1)]
 # Bounds a hang; nothing is measured by it.
 PATIENCE_S = 90
 
@@ -41,26 +38,19 @@ class ClusterCase(unittest.TestCase):
     sites = 3
     shaped = False
     ordering = ()
+    crypto = ()
 
     @classmethod
     def setUpClass(cls):
         cls.directory = Path(tempfile.mkdtemp(prefix="steward-test-"))
         cls.addClassCleanup(shutil.rmtree, cls.directory, ignore_errors=True)
         cls.cluster = Cluster(os.environ["STEWARD"], cls.directory, cls.wide, cls.local,
-                              cls.sites, cls.shaped, cls.ordering)
+                              cls.sites, cls.shaped, cls.ordering, cls.crypto)
         cls.addClassCleanup(cls.cluster.stop)
         cls.cluster.write_file()
-        cls.provide_keys()
+        cls.cluster.make_keys()
         cls.start()
         wait_for("all servers are connected", cls.connected)
-
-    @classmethod
-    def provide_keys(cls):
-        if (cls.wide, cls.local, cls.sites) in SHARED_KEYS:
-            shared = Path(os.environ["CLUSTER_KEYS"]) / cls.cluster.name()
-            shutil.copytree(shared, cls.cluster.keys)
-        else:
-            cls.cluster.make_keys()
 
     @classmethod
     def start(cls):

@@ -63,6 +63,19 @@ TEST_F(Refresh, SharesAreRenewedAtIntervalsUnderLoad) {
   finish();
 }
 
+// No later renewal helps it: it learns of this one by the snapshot it fetches.
+TEST_F(Refresh, AServerThatMissedTheLastRenewalSignsAgain) {
+  make(6s);
+  world_->run_for(1s);
+  world_->inject(Crash{{1, 3}});
+  world_->run_for(8s);
+  EXPECT_EQ(world_->machine({1, 0}).server().status().share_epoch(), 1u);
+  world_->inject(Restart{{1, 3}});
+  world_->run_for(2s);
+  EXPECT_EQ(epoch(1), 1u);
+  finish();
+}
+
 TEST_F(Refresh, AServerThatMissedRenewalsSignsAgain) {
   make(2s);
   world_->run_for(1s);

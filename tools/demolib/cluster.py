@@ -39,6 +39,9 @@ class ServerStatus:
         self.updates = fields["updates_executed"]
         self.resident_bytes = fields["resident_bytes"]
         self.counters = fields["counters"]
+        self.share_epoch = fields["site_key"]["share_epoch"]
+        self.own_share_epoch = fields["site_key"]["own_share_epoch"]
+        self.evidence = fields["evidence"]
         self.peers = fields["peers"]
 
     def connected(self):
@@ -74,9 +77,10 @@ def die_with_parent():
 class Cluster:
     """Everything is started as its own process group and stopped by stop(), which never fails."""
 
-    def __init__(self, steward, directory, wide, local, sites=None, shaped=True, ordering=()):
-        """`sites`: how many, when not as many as tolerate one that is lost. `ordering`: lines of
-        that section of the cluster file."""
+    def __init__(self, steward, directory, wide, local, sites=None, shaped=True, ordering=(),
+                 crypto=()):
+        """`sites`: how many, when not as many as tolerate one that is lost. `ordering`, `crypto`:
+        lines of those sections of the cluster file."""
         self.steward = str(Path(steward).resolve())
         self.directory = Path(directory)
         self.wide = wide
@@ -84,6 +88,7 @@ class Cluster:
         self.sites = SITE_NAMES[:sites or SITES[wide]]
         self.shaped = shaped
         self.ordering = ordering
+        self.crypto = crypto
         self.servers_per_site = SERVERS[local]
         self.file = self.directory / "cluster.toml"
         self.keys = self.directory / "keys"
@@ -117,7 +122,7 @@ class Cluster:
             lines += ["", "[[site]]", f'name = "{site}"', f'protocol = "{self.local}"',
                       f"faults = {faults}", f"servers = [{addresses}]",
                       f"gateway_port = {self.gateway_ports[-1]}"]
-        lines += ["", "[crypto]", "rsa_bits = 2048"]
+        lines += ["", "[crypto]", "rsa_bits = 2048", *self.crypto]
         if self.ordering:
             lines += ["", "[ordering]", *self.ordering]
         self.file.write_text("\n".join(lines) + "\n")
@@ -161,6 +166,11 @@ class Cluster:
         except (ValueError, KeyError, TypeError) as error:
             raise ClusterError(f"steward status --json answered what makes no sense: {error!r} in "
                                f"{text[:200]!r}") from error
+
+    def refresh_keys(self, site):
+        """Has the servers of the site renew their key shares; what the command said."""
+        return self._run("keys refresh", *self._operator(), "--site", str(site),
+                         timeout_s=120).stdout
 
     def live_servers(self):
         return [(site, server) for site in range(len(self.sites))
@@ -257,7 +267,7 @@ class Cluster:
 
     def _run(self, verb, *arguments, timeout_s, accept=(0,)):
         """A verb that ends. It is in our process group, so Ctrl-C reaches it."""
-        command = [self.steward, verb, "--cluster", str(self.file), *arguments]
+        command = [self.steward, *verb.split(), "--cluster", str(self.file), *arguments]
         try:
             result = subprocess.run(command, text=True, stdin=subprocess.DEVNULL,
                                     capture_output=True, timeout=timeout_s, check=False)
