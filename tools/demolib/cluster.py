@@ -122,9 +122,9 @@ class Cluster:
             lines += ["", "[[site]]", f'name = "{site}"', f'protocol = "{self.local}"',
                       f"faults = {faults}", f"servers = [{addresses}]",
                       f"gateway_port = {self.gateway_ports[-1]}"]
-        lines += ["", "[crypto]", "rsa_bits = 2048", *self.crypto]
-        if self.ordering:
-            lines += ["", "[ordering]", *self.ordering]
+        for section, keys in (("crypto", self.crypto), ("ordering", self.ordering)):
+            if keys:
+                lines += ["", f"[{section}]", *keys]
         self.file.write_text("\n".join(lines) + "\n")
         self.logs.mkdir()
 
