@@ -1,10 +1,7 @@
 // `steward keys redeal`: new shares of the same RSA key, offline.
 #include <fmt/core.h>
-#include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
-#include <cerrno>
-#include <cstring>
 #include <memory>
 
 #include "cli/cluster_keys.h"
@@ -12,6 +9,7 @@
 #include "cli/exit_code.h"
 #include "cli/keys.h"
 #include "cli/unlock.h"
+#include "crypto/key_file_io.h"
 #include "crypto/rsa_shoup_redeal.h"
 
 namespace steward::cli {
@@ -24,12 +22,6 @@ struct Flags {
   std::uint32_t site = 0;
   UnlockFlags unlock;
 };
-
-Status make_directory(const std::string& path) {
-  if (::mkdir(path.c_str(), 0700) == 0) return {};
-  return Error{errno == EEXIST ? ErrorCode::kPermission : ErrorCode::kIo,
-               "cannot create the directory " + path + ": " + std::strerror(errno)};
-}
 
 Error cannot_redeal(const std::string& scheme) {
   if (scheme == "bls12-381") {
@@ -68,11 +60,11 @@ Gathered gather(const Flags& flags, const crypto::ClusterKeys& cluster, std::siz
 
 Status write(const Flags& flags, const crypto::ClusterKeys& cluster,
              const crypto::RsaShoupDeal& deal, const crypto::SealingKeyPtr& protection) {
-  if (Status status = make_directory(flags.out); !status) return status;
+  if (Status status = crypto::make_new_directory(flags.out); !status) return status;
   for (ServerIndex server = 0; server < deal.shares.size(); ++server) {
     const ServerId id{flags.site, server};
     const std::string folder = crypto::server_folder(flags.out, id);
-    if (Status status = make_directory(folder); !status) return status;
+    if (Status status = crypto::make_new_directory(folder); !status) return status;
     const auto share =
         crypto::RsaShoupKeyShare::decode(deal.public_key, deal.shares[server].view());
     if (!share) return share.error();

@@ -1,13 +1,10 @@
 // `steward keys export-test-signature` and `verify-signature`: what a site's signature is, with a
 // fresh key, some liars among its servers, and files that other tools can check.
 #include <fmt/core.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <memory>
 
 #include "cli/exit_code.h"
@@ -101,10 +98,6 @@ Status check_flags(const Flags& flags, const crypto::SiteKeySpec& spec) {
 }
 
 Status write_files(const Flags& flags, const crypto::SitePublicKey& key, BytesView signature) {
-  if (::mkdir(flags.out.c_str(), 0700) != 0) {
-    return Error{errno == EEXIST ? ErrorCode::kPermission : ErrorCode::kIo,
-                 "cannot create the directory " + flags.out + ": " + std::strerror(errno)};
-  }
   const auto write = [&](const char* name, BytesView content) {
     return crypto::write_new_file(flags.out + "/" + name, content, crypto::kPublicFileMode);
   };
@@ -136,6 +129,9 @@ int make(const Flags& flags) {
   spec.threshold = Quorums{flags.servers, flags.faults, true}.quorum();
   spec.rsa_bits = flags.bits;
   if (Status status = check_flags(flags, spec); !status) return report(status.error());
+  if (Status status = crypto::make_new_directory(flags.out); !status) {
+    return report(status.error());
+  }
   const bool terminal = isatty(STDERR_FILENO) != 0;
   const auto deal = crypto::deal_site_key(spec, [terminal](std::uint64_t candidates) {
     if (terminal) fmt::print(stderr, "\rsearching safe primes, {} candidates tried   ", candidates);

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 
 namespace steward::crypto {
 namespace {
@@ -110,6 +111,16 @@ void overwrite_with_zeros(int fd) {
 }
 
 }  // namespace
+
+Status make_new_directory(const std::string& path) {
+  std::filesystem::path wanted(path);
+  if (!wanted.has_filename()) wanted = wanted.parent_path();  // "keys/"
+  const std::filesystem::path above = wanted.parent_path();
+  std::error_code failed;
+  if (!above.empty()) std::filesystem::create_directories(above, failed);
+  if (!failed && ::mkdir(wanted.c_str(), 0700) == 0) return {};
+  return system_error("cannot create the directory", path, failed ? failed.value() : errno);
+}
 
 Status write_new_file(const std::string& path, BytesView content, unsigned mode) {
   const std::string temporary = temporary_of(path);

@@ -12,6 +12,10 @@ namespace steward::crypto {
 inline constexpr unsigned kSecretFileMode = 0600;
 inline constexpr unsigned kPublicFileMode = 0644;
 
+// A directory that only its owner may enter; those above it that are missing are made, too. Fails
+// when `path` exists.
+Status make_new_directory(const std::string& path);
+
 // Durable when it returns. Fails when `path` exists.
 Status write_new_file(const std::string& path, BytesView content, unsigned mode);
 

@@ -1,9 +1,5 @@
 #include "crypto/keygen.h"
 
-#include <sys/stat.h>
-
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <set>
 
@@ -47,15 +43,9 @@ Status check_spec(const ClusterKeySpec& spec) {
   return {};
 }
 
-Status make_directory(const std::string& directory) {
-  if (::mkdir(directory.c_str(), 0700) == 0) return {};
-  const ErrorCode code = errno == EEXIST ? ErrorCode::kPermission : ErrorCode::kIo;
-  return Error{code, "cannot create the directory " + directory + ": " + std::strerror(errno)};
-}
-
 Status prepare_directory(const std::string& directory) {
   std::error_code failed;
-  if (!std::filesystem::exists(directory, failed)) return make_directory(directory);
+  if (!std::filesystem::exists(directory, failed)) return make_new_directory(directory);
   if (std::filesystem::is_empty(directory, failed) && !failed) return {};
   return Error{ErrorCode::kPermission,
                directory + " is not empty, and keys are never overwritten: choose another"};
@@ -105,7 +95,7 @@ Status write_server(const std::string& directory, const Secrets& secrets, Server
                     const SealingKeyPtr& protection) {
   const SiteSecrets& site = secrets.sites[id.site];
   const std::string folder = server_folder(directory, id);
-  if (Status status = make_directory(folder); !status) return status;
+  if (Status status = make_new_directory(folder); !status) return status;
   Status status = write_server_key(server_key_path(folder), secrets.keys, id,
                                    *site.servers[id.server], protection);
   if (!status) return status;
@@ -119,7 +109,7 @@ Status write_client(const std::string& directory, const Secrets& secrets, std::s
                     const SealingKeyPtr& protection) {
   const std::string& name = secrets.keys.client_names[index];
   const std::string folder = client_folder(directory, name);
-  if (Status status = make_directory(folder); !status) return status;
+  if (Status status = make_new_directory(folder); !status) return status;
   Status status = write_client_key(client_key_path(folder), secrets.keys, name,
                                    *secrets.clients[index], protection);
   if (!status) return status;

@@ -116,6 +116,13 @@ TEST_F(KeyFiles, NothingIsOverwritten) {
   EXPECT_TRUE(load_server_keys(server_folder(directory_, {0, 0}), load(), {}).ok());
 }
 
+TEST_F(KeyFiles, DirectoriesAboveAreMadeToo) {
+  EXPECT_TRUE(generate_cluster_keys(small_cluster(), base_ + "/a/b/keys/").ok());
+  EXPECT_TRUE(std::filesystem::exists(cluster_keys_path(base_ + "/a/b/keys")));
+  write_text(base_ + "/file", "");
+  EXPECT_FALSE(generate_cluster_keys(small_cluster(), base_ + "/file/keys").ok());
+}
+
 TEST_F(KeyFiles, APartyIsFoundInItsFolderOrInTheCeremonys) {
   const std::string own = server_folder(directory_, {1, 2});
   EXPECT_EQ(find_server_folder(directory_, {1, 2}).value(), own);
