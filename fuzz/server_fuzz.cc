@@ -157,6 +157,14 @@ class Run {
       share.set_share(liars().keys().shares[neighbour.site][neighbour.server]->share(statement));
       share.clear_proof();
       envelope.set_body(share.SerializeAsString());
+    } else if (sent.kind == wire::KIND_INTRODUCTION) {
+      wire::Introduction hello;
+      STEWARD_CHECK(hello.ParseFromString(sent.body));
+      if (!hello.has_hello()) return;
+      wire::Introduction answer;
+      answer.mutable_answer()->set_nonce(hello.hello().life().nonce());
+      *answer.mutable_answer()->mutable_known() = hello.hello().life();
+      envelope.set_body(answer.SerializeAsString());
     } else {
       return;
     }

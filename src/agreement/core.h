@@ -82,8 +82,24 @@ struct SuspectLeader {
   View view = 0;
 };
 
+// A core opened with `voting` off may vote from now on; its records are all that it ever promised,
+// or it has left behind what it has forgotten.
+struct StartVoting {};
+
+// The host has found that the records are not all that this core promised: no votes until
+// StartVoting, and what was promised before `since` is no longer this core's.
+struct MemoryLost {
+  std::uint64_t since = 0;
+};
+
+// A peer has lost its memory: its view changes of before `since` count no more.
+struct PeerReborn {
+  PeerId peer = 0;
+  std::uint64_t since = 0;
+};
+
 using Event = std::variant<Received, Propose, TimerFired, CheckpointTaken, SnapshotInstalled,
-                           WorkExpected, SuspectLeader>;
+                           WorkExpected, SuspectLeader, StartVoting, MemoryLost, PeerReborn>;
 
 // Durable state of a core: records under (sequence, kind), a later one replacing an earlier one.
 struct Record {
@@ -150,12 +166,18 @@ struct Options {
   // of view without progress, up to the cap.
   Duration view_change_timeout{0};
   Duration view_change_cap{0};
+  // Readmission (replica/readmission.h): may this core vote at once, when did its memory begin, and
+  // that of the peers that ever lost theirs.
+  bool voting = true;
+  std::uint64_t since = 0;
+  std::map<PeerId, std::uint64_t> born;
 };
 
 // For status displays and tests.
 struct Progress {
   View view = 0;
   bool changing = false;  // to `view`, which is not installed yet
+  View installed = 0;     // the last that was
   PeerId leader = 0;
   Sequence committed = 0;  // contiguous, all handed to the host
   Sequence stable = 0;     // last stable checkpoint

@@ -24,7 +24,13 @@ wire::AgreementMessage committed_body(Sequence n, const Chosen& chosen) {
 }  // namespace
 
 LeaderCore::LeaderCore(const Options& options)
-    : options_(options), log_(options), exchange_(options), watch_(options) {}
+    : options_(options),
+      voting_(options.voting),
+      log_(options),
+      exchange_(options),
+      watch_(options),
+      since_(options.since),
+      born_(options.born) {}
 
 Status LeaderCore::load(std::span<const Record> records) {
   if (Status status = log_.load(records); !status) return status;
@@ -34,13 +40,9 @@ Status LeaderCore::load(std::span<const Record> records) {
 void LeaderCore::start(Actions& actions) {
   if (!log_.view_record()) log_.record_view(to_record(new_view_), actions);
   log_.resume(actions);
-  for (const auto& [n, slot] : log_.slots()) {
-    if (n > log_.committed() && !slot.chosen) {
-      resend_votes(n, slot, true, std::nullopt, actions);
-    }
-  }
-  resend_checkpoints(log_.stable(), std::nullopt, actions);
-  start_view(actions);
+  // Others may have gone on meanwhile.
+  if (changes_views()) actions.sends.push_back({std::nullopt, status_body(), nullptr, false});
+  if (voting_) repeat_votes(actions);
   settle_views(actions);
   exchange_.rearm(unfinished(), actions);
 }
@@ -61,7 +63,13 @@ void LeaderCore::step(Event event, Actions& actions) {
           on_snapshot(input, actions);
         } else if constexpr (std::is_same_v<Input, WorkExpected>) {
           work_expected_ = input.expected;
-        } else if (changes_views() && installed_ && input.view == view_) {
+        } else if constexpr (std::is_same_v<Input, StartVoting>) {
+          start_voting(actions);
+        } else if constexpr (std::is_same_v<Input, MemoryLost>) {
+          lose_memory(input.since);
+        } else if constexpr (std::is_same_v<Input, PeerReborn>) {
+          bear(input.peer, input.since);
+        } else if (changes_views() && voting_ && installed_ && input.view == view_) {
           change_view(view_ + 1, actions);
         }
       },
@@ -95,7 +103,7 @@ Sequence LeaderCore::next_sequence() const {
 }
 
 bool LeaderCore::can_propose() const {
-  if (leader() != options_.self || !installed_) return false;
+  if (leader() != options_.self || !installed_ || !voting_) return false;
   const Sequence next = next_sequence();
   return next > plan_.last && next <= log_.committed() + options_.window && next <= log_.high();
 }
@@ -138,6 +146,7 @@ void LeaderCore::on_proposal(const Ballot& ballot, const Message& message, Actio
   if (!message.batch || message.batch->digest != ballot.digest) return reject("malformed");
   if (!admit(ballot, message.from, actions)) return;
   const Sequence n = ballot.sequence;
+  if (!voting_) return reject("no vote: not readmitted");
   if (!plan_.allows(n, ballot.digest)) return reject("not what the new view binds");
   Slot* slot = log_.find(n);
   if (slot && slot->proposal && slot->proposal->view == view_) {
@@ -161,7 +170,7 @@ void LeaderCore::on_echo(const Ballot& ballot, const Message& message, Actions& 
   if (message.from == leader()) return reject("the leader's vote is its proposal");
   if (!admit(ballot, message.from, actions)) return;
   Slot& slot = log_.at(ballot.sequence);
-  if (!add_vote(slot.echoes, ballot, message)) return;
+  if (!add_vote(slot.echoes, ballot, message) || !voting_) return;
   if (is_backed(slot, view_, leader(), options_.quorums.quorum())) {
     on_backed(ballot.sequence, slot, actions);
   }
@@ -218,7 +227,10 @@ void LeaderCore::on_timer(TimerId timer, Actions& actions) {
   if (timer == ProgressWatch::kTimer) return on_progress_timer(actions);
   if (timer != StatusExchange::kTimer || !exchange_.has_timer()) return;
   const StatusExchange::Tick tick = exchange_.tick(unfinished(), log_.committed());
-  if (tick.speak) actions.sends.push_back({std::nullopt, status_body(), nullptr, false});
+  const bool learns = !voting_ && unfinished();  // all that is committed has to be shown to it
+  if (tick.speak || learns) {
+    actions.sends.push_back({std::nullopt, status_body(), nullptr, false});
+  }
   if (tick.stuck) fetch_ahead(actions);
   tick_views(actions);
 }
@@ -268,7 +280,7 @@ bool LeaderCore::answer(PeerId peer, const wire::Status& status, Actions& action
     if (bit >= limits::kStatusWindow) break;
     if (!slot.chosen) {
       const bool with_proposal = (status.proposed() >> bit & 1) == 0;
-      if (n > log_.committed()) resend_votes(n, slot, with_proposal, peer, actions);
+      if (n > log_.committed() && voting_) resend_votes(n, slot, with_proposal, peer, actions);
       continue;
     }
     bytes += slot.chosen->batch->encoded.size();
@@ -284,7 +296,7 @@ bool LeaderCore::answer(PeerId peer, const wire::Status& status, Actions& action
     *body.mutable_stable_checkpoint() = log_.stable_certificate();
     actions.sends.push_back({peer, std::move(body), nullptr, false});
   }
-  resend_checkpoints(status.stable(), peer, actions);
+  if (voting_) resend_checkpoints(status.stable(), peer, actions);
   return more;
 }
 
@@ -353,7 +365,8 @@ void LeaderCore::ask_missed(Actions& actions) {
 // --- looking in from outside
 
 Progress LeaderCore::progress() const {
-  return {view_, !installed_, leader(), log_.committed(), log_.stable(), log_.slots().size()};
+  return {view_,         !installed_,        new_view_.view, leader(), log_.committed(),
+          log_.stable(), log_.slots().size()};
 }
 
 void LeaderCore::check_invariants() const {

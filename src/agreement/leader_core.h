@@ -13,6 +13,10 @@
 //
 // Views. leader_views.cc changes them; this is the state it works on. A core votes only while its
 // view is installed.
+//
+// A core that may not vote (voting_) learns: committed batches and checkpoints that are shown with
+// their certificates, and views that are installed. It proposes, echoes, commits, certifies and
+// suspects nothing, and says nothing again of what it said (leader_memory.cc).
 #pragma once
 
 #include <map>
@@ -97,6 +101,7 @@ class LeaderCore : public Core {
   const Options options_;
   View view_ = 0;
   bool installed_ = true;  // else this peer is changing to view_, and votes for nothing
+  bool voting_;            // may this core promise anything? See replica/readmission.h
   OrderedLog log_;
 
  private:
@@ -124,13 +129,19 @@ class LeaderCore : public Core {
   void learn_checkpoint(const wire::StableCheckpoint& certificate, PeerId from, Actions& actions);
   wire::AgreementMessage status_body() const;
   Sequence next_sequence() const;
+  void start_voting(Actions& actions);
+  void repeat_votes(Actions& actions);
+  void lose_memory(std::uint64_t since);
+  void bear(PeerId peer, std::uint64_t since);
+  bool forgotten(PeerId peer, const wire::ViewChange& body) const;
   bool in_hand(const Slot& slot) const;
   bool unfinished() const;
 
   // --- views (leader_views.cc)
   bool changes_views() const { return watch_.enabled(); }
   Status load_view();
-  void start_view(Actions& actions);
+  void repeat_view(Actions& actions);
+  void add_births(wire::ViewChange& out) const;
   void receive_about_views(const Message& message, Actions& actions);
   void on_view_change(const Message& message, Actions& actions);
   void on_new_view(const Message& message, Actions& actions);
@@ -165,8 +176,10 @@ class LeaderCore : public Core {
 
   StatusExchange exchange_;
   ProgressWatch watch_;
-  bool work_expected_ = false;   // says the host
-  bool leader_is_slow_ = false;  // seen in this step
+  std::uint64_t since_;                   // when this core's memory began
+  std::map<PeerId, std::uint64_t> born_;  // when the peers' did, where not at first
+  bool work_expected_ = false;            // says the host
+  bool leader_is_slow_ = false;           // seen in this step
   // The highest view change of each peer, of views that are not installed here.
   std::map<PeerId, HeldViewChangePtr> view_changes_;
   std::map<PeerId, HeldNewView> announced_;    // by the leaders of views, and not complete here

@@ -97,7 +97,8 @@ Status LeaderCore::load_view() {
   view_ = new_view_.view;
   plan_ = make_plan(new_view_.held);
   const auto& own = log_.view_change_record();
-  if (own && own->own().view() > view_) {
+  // One of before the memory was lost says less than this peer had promised by then.
+  if (own && own->own().view() > view_ && own->own().since() == since_) {
     view_ = own->own().view();
     installed_ = false;
     plan_ = {};
@@ -105,9 +106,7 @@ Status LeaderCore::load_view() {
   return {};
 }
 
-void LeaderCore::start_view(Actions& actions) {
-  // Others may have gone on meanwhile.
-  if (changes_views()) actions.sends.push_back({std::nullopt, status_body(), nullptr, false});
+void LeaderCore::repeat_view(Actions& actions) {
   if (!installed_) return send_all(body_of(log_.view_change_record()->own()), actions);
   if (view_ > 0 && leader() == options_.self) send_all(announcement(), actions);
 }
@@ -140,6 +139,7 @@ void LeaderCore::change_view(View view, Actions& actions) {
   watch_.changing();
   wire::ViewChangeRecord record;
   *record.mutable_own() = make_view_change(view, log_, options_);
+  add_births(*record.mutable_own());
   send_all(body_of(record.own()), actions);
   log_.record_view_change(std::move(record), actions);
 }
@@ -148,6 +148,12 @@ void LeaderCore::on_view_change(const Message& message, Actions& actions) {
   if (!well_formed(message.body.view_change(), options_)) return reject("malformed");
   const HeldViewChangePtr held = hold(message.from, message.body.view_change(), message.header);
   const View view = held->body.view();
+  if (!options_.quorums.byzantine) {
+    for (int peer = 0; peer < held->body.known_size(); ++peer) {
+      bear(static_cast<PeerId>(peer), held->body.known(peer));
+    }
+  }
+  if (forgotten(message.from, held->body)) return reject("forgotten by its sender");
   if (view < view_ || (view == view_ && installed_)) return reject("stale");
   for (auto& [leader, new_view] : announced_) {
     if (new_view.view != view) continue;
@@ -178,6 +184,7 @@ void LeaderCore::keep_view_change(const HeldViewChangePtr& held) {
 
 // To the smallest view of so many others that one of them is correct.
 void LeaderCore::follow_others(Actions& actions) {
+  if (!voting_) return;
   while (true) {
     // Under crashes alone that is one, which may just be badly connected: own patience first.
     const bool own_timer = waiting() == ProgressWatch::Waiting::kProgress;
@@ -194,7 +201,7 @@ void LeaderCore::follow_others(Actions& actions) {
 // Who is behind others has to catch up first, for which the leader is not to blame. Only while they
 // go on saying that they are ahead: one that is gone cannot be caught up with.
 void LeaderCore::on_progress_timer(Actions& actions) {
-  if (!watch_.expired()) return;
+  if (!watch_.expired() || !voting_) return;
   if (installed_ && exchange_.peers_ahead(log_.committed())) {
     exchange_.forget_claims();
     return actions.sends.push_back({std::nullopt, status_body(), nullptr, false});
@@ -211,7 +218,7 @@ std::uint32_t LeaderCore::view_changes_held() const {
 // --- entering a view
 
 void LeaderCore::make_new_view(Actions& actions) {
-  if (installed_ || leader() != options_.self) return;
+  if (installed_ || !voting_ || leader() != options_.self) return;
   const std::uint32_t quorum = options_.quorums.quorum();
   const auto own = view_changes_.find(options_.self);
   if (own == view_changes_.end() || view_changes_held() < quorum) return;
@@ -243,8 +250,9 @@ void LeaderCore::on_new_view(const Message& message, Actions& actions) {
     return;
   }
   if (in.view() < view_ || (in.view() == view_ && installed_)) return reject("stale");
-  // Only this peer itself can have installed the view that it leads, and then it remembers.
-  if (leader_of(in.view()) == options_.self) return reject("not sent here");
+  // Only this peer itself can have installed the view that it leads, and then it remembers; or it
+  // has lost its memory, and learns of it.
+  if (voting_ && leader_of(in.view()) == options_.self) return reject("not sent here");
   if (!options_.quorums.byzantine) {
     return install({in.view(), leader_of(in.view()), {}, {}, {}}, actions);
   }
@@ -301,7 +309,8 @@ void LeaderCore::install(HeldNewView new_view, Actions& actions) {
 }
 
 void LeaderCore::propose_bound(Actions& actions) {
-  if (!installed_ || leader() != options_.self || log_.committed() >= plan_.last) return;
+  if (!installed_ || !voting_ || leader() != options_.self) return;
+  if (log_.committed() >= plan_.last) return;
   for (auto entry = plan_.bound.upper_bound(log_.committed()); entry != plan_.bound.end();
        ++entry) {
     const auto& [n, digest] = *entry;
@@ -376,6 +385,7 @@ void LeaderCore::on_batch_shown(const Message& message) {
 
 ProgressWatch::Waiting LeaderCore::waiting() const {
   using Waiting = ProgressWatch::Waiting;
+  if (!voting_) return Waiting::kNothing;
   if (installed_) return work_expected_ || in_flight() ? Waiting::kProgress : Waiting::kNothing;
   const bool possible = view_changes_held() >= options_.quorums.quorum();
   return possible ? Waiting::kNewView : Waiting::kNothing;
@@ -394,7 +404,8 @@ void LeaderCore::settle_views(Actions& actions) {
   follow_others(actions);
   make_new_view(actions);
   propose_bound(actions);
-  const bool due = installed_ && work_expected_ && leader() != options_.self && !in_flight();
+  const bool due =
+      voting_ && installed_ && work_expected_ && leader() != options_.self && !in_flight();
   watch_.rearm(waiting(), view_, log_.committed(), due, actions);
 }
 
@@ -431,6 +442,7 @@ bool LeaderCore::behind_in_view(PeerId peer, const wire::Status& status) const {
 void LeaderCore::show_view(PeerId peer, const wire::Status& status, Actions& actions) {
   if (!changes_views()) return;
   if (status.changing()) claimed_[peer] = status.view();
+  if (!voting_) return;
   if (!installed_) {
     const bool holds_ours = options_.self < 64 && (status.view_changes() >> options_.self & 1) != 0;
     if (holds_ours || status.view() > view_) return;

@@ -85,7 +85,7 @@ void Pbft::try_commit(Sequence n, const Slot& slot, Actions& actions) {
 // --- checkpoints
 
 void Pbft::on_checkpoint(Sequence n, Actions& actions) {
-  send_all(checkpoint_body(n, log_.taken().at(n)), actions);
+  if (voting_) send_all(checkpoint_body(n, log_.taken().at(n)), actions);
   try_stable(n, actions);
 }
 
@@ -143,7 +143,7 @@ void Pbft::check_invariants() const {
     if (slot.chosen || n <= log_.committed()) continue;
     // What has its quorum has moved on.
     const bool backed = is_backed(slot, view_, leader(), options_.quorums.quorum());
-    STEWARD_CHECK(!backed || slot.prepared);
+    STEWARD_CHECK(!backed || slot.prepared || !voting_);
     if (!slot.prepared) continue;
     STEWARD_CHECK(count_votes(slot.commits, slot.prepared->view, slot.prepared->digest) <
                   options_.quorums.quorum());

@@ -72,6 +72,7 @@ bool well_formed(const wire::ViewChange& in, const Options& options) {
   const Sequence base = in.checkpoint().sequence();
   if (base > kMaxSequence || base % options.checkpoint_interval != 0) return false;
   if (base > 0 && !crypto::Digest::from(in.checkpoint().digest())) return false;
+  if (static_cast<std::size_t>(in.known_size()) > options.quorums.peers) return false;
   Sequence last = base;
   for (const wire::Candidate& candidate : in.candidates()) {
     const bool fits = candidate.sequence() > last &&

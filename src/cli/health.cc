@@ -14,6 +14,13 @@ std::uint32_t count_live(const Statuses& statuses, SiteId site) {
                     [&](const auto& entry) { return entry.first.site == site; }));
 }
 
+std::uint32_t count_voting(const Statuses& statuses, SiteId site) {
+  return static_cast<std::uint32_t>(
+      std::count_if(statuses.begin(), statuses.end(), [&](const auto& entry) {
+        return entry.first.site == site && entry.second.silent().empty();
+      }));
+}
+
 // Its servers replace a leader that is gone once there is something to order.
 bool leader_lives(const ClusterConfig& config, const Statuses& statuses, SiteId site) {
   View view = 0;
@@ -78,6 +85,17 @@ std::vector<std::string> find_shareless(const Statuses& statuses) {
   return problems;
 }
 
+// Servers that answer, and do not vote.
+std::vector<std::string> find_silent(const Statuses& statuses) {
+  std::vector<std::string> problems;
+  for (const auto& [id, status] : statuses) {
+    if (status.silent().empty()) continue;
+    problems.push_back(
+        fmt::format("server {} does not vote: it {}", to_string(id), status.silent()));
+  }
+  return problems;
+}
+
 std::string names(const std::vector<std::string>& list) {
   return fmt::format("{}", fmt::join(list, ", "));
 }
@@ -87,7 +105,8 @@ std::string names(const std::vector<std::string>& list) {
 Health judge(const ClusterConfig& config, const Statuses& statuses) {
   Health health;
   health.problems = find_diverged(statuses);
-  for (auto&& more : {find_accused(config, statuses), find_shareless(statuses)}) {
+  for (auto&& more :
+       {find_accused(config, statuses), find_shareless(statuses), find_silent(statuses)}) {
     health.problems.insert(health.problems.end(), more.begin(), more.end());
   }
   std::vector<std::string> spare;
@@ -102,7 +121,8 @@ Health judge(const ClusterConfig& config, const Statuses& statuses) {
       health.problems.push_back(
           fmt::format("site {}: {} of {} servers answer", one.name, live, servers));
     }
-    if (live < quorum) {
+    const std::uint32_t voting = count_voting(statuses, site);
+    if (voting < quorum) {
       health.problems.push_back(
           fmt::format("site {} cannot order updates: too few servers", one.name));
       continue;
@@ -112,8 +132,8 @@ Health judge(const ClusterConfig& config, const Statuses& statuses) {
           fmt::format("site {}: its leader is gone, another takes over", one.name));
     }
     ++working_sites;
-    if (live > quorum) {
-      spare.push_back(fmt::format("{} more of {}", live - quorum, one.name));
+    if (voting > quorum) {
+      spare.push_back(fmt::format("{} more of {}", voting - quorum, one.name));
     } else {
       tight.push_back(one.name);
     }

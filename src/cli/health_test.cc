@@ -57,6 +57,19 @@ TEST(Health, TwoSitesShortOfAQuorumAreTooMany) {
   EXPECT_FALSE(judge(cluster(), statuses).healthy);
 }
 
+TEST(Health, AServerThatForgotDoesNotCountAsOneThatVotes) {
+  Statuses statuses = all_well(cluster());
+  statuses[{0, 2}].set_silent("has forgotten");
+  Health health = judge(cluster(), statuses);
+  ASSERT_EQ(health.problems.size(), 1U);
+  EXPECT_EQ(health.problems[0], "server 0.2 does not vote: it has forgotten");
+  EXPECT_NE(health.can_lose.find("1 more of b, 1 more of c (none of a)"), std::string::npos);
+  statuses[{0, 3}].set_silent("has forgotten");
+  statuses[{1, 3}].set_silent("has forgotten");
+  statuses[{1, 2}].set_silent("has forgotten");
+  EXPECT_FALSE(judge(cluster(), statuses).healthy);
+}
+
 TEST(Health, NamesTheServerWhoseStateDiffers) {
   Statuses statuses = all_well(cluster());
   statuses[{2, 3}].set_state_digest("other");

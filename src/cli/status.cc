@@ -42,6 +42,7 @@ nlohmann::json to_json(const wire::StatusReply& status) {
                         {"local_view", status.local_view()},
                         {"local_leader", status.local_leader()},
                         {"local_changing", status.local_changing()},
+                        {"silent", status.silent()},
                         {"local_committed", status.local_committed()},
                         {"local_stable", status.local_stable()},
                         {"wide_view", status.wide_view()},

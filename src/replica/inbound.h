@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "common/bytes.h"
 #include "common/ids.h"
 #include "wire/client.pb.h"
+#include "wire/envelope.pb.h"
 #include "wire/site.pb.h"
 #include "wire/state.pb.h"
 #include "wire/verified.h"
@@ -25,6 +27,7 @@ struct CheckedUpdate {
 
 struct LocalAgreement {
   wire::Verified<std::shared_ptr<const agreement::Message>> message;
+  std::optional<wire::Life> life;  // in which it was sent; of its carrier, not of its signer
 };
 struct ExpiredTimer {
   std::uint64_t timer = 0;
@@ -56,7 +59,7 @@ struct Accusation {
 using Inbound =
     std::variant<LocalAgreement, ExpiredTimer, ShareReceived, wire::ShareRequest, SiteDataReceived,
                  ForwardedUpdates, wire::ManifestRequest, wire::Manifest, wire::PagesRequest,
-                 wire::Pages, RefreshReceived, Accusation>;
+                 wire::Pages, RefreshReceived, Accusation, wire::Introduction>;
 
 // An operator's order to renew the site's key shares, as the event to be ordered.
 struct RefreshOrdered {

@@ -8,7 +8,8 @@
 namespace steward::replica {
 namespace {
 
-agreement::Options local_options(const ClusterConfig& config, ServerId self) {
+agreement::Options local_options(const ClusterConfig& config, ServerId self,
+                                 const Readmission& readmission) {
   agreement::Options options;
   options.self = self.server;
   options.quorums = config.sites[self.site].quorums();
@@ -18,6 +19,9 @@ agreement::Options local_options(const ClusterConfig& config, ServerId self) {
   options.idle_status_interval = config.timeouts.idle_status_interval;
   options.view_change_timeout = config.timeouts.view_change;
   options.view_change_cap = config.timeouts.view_change_cap;
+  options.voting = readmission.voting();
+  options.since = readmission.life().since();
+  options.born = readmission.births();
   return options;
 }
 
@@ -40,6 +44,7 @@ Server::Impl::Impl(Options options)
       keys_(std::move(options.keys)),
       domain_{keys_->cluster_id().str(), config_.epoch},
       signs_(site_.protocol == LocalProtocol::kPbft),
+      nonce_(options.nonce),
       execution_(std::move(options.state_machine), pages_),
       machine_(config_, domain_, self_.site, keys_->sites[self_.site].site, execution_),
       queue_(queue_limits(config_)),
@@ -69,7 +74,12 @@ Status Server::Impl::open(const storage::Store& store) {
   }
   const auto protocol = site_.protocol == LocalProtocol::kPbft ? agreement::Protocol::kPbft
                                                                : agreement::Protocol::kPaxos;
-  auto core = agreement::open_core(protocol, local_options(config_, self_), stored->records);
+  const bool blank = !stored->own_life && stored->records.empty() && stored->snapshot == 0;
+  readmission_.emplace(Readmission::Options{self_.server, site_.quorums(), nonce_,
+                                            config_.ordering.checkpoint_interval},
+                       Readmission::Stored{stored->own_life, stored->lives, blank});
+  auto core =
+      agreement::open_core(protocol, local_options(config_, self_, *readmission_), stored->records);
   if (!core) return core.error();
   core_ = std::move(*core);
   return {};
@@ -87,6 +97,9 @@ void Server::Impl::start() {
   }
   (void)execution_.take_replies();
   resume_from_state();
+  Readmission::Actions asking;
+  readmission_->start(asking);
+  apply(std::move(asking));
   settle();
 }
 
@@ -159,6 +172,11 @@ void Server::Impl::handle(TimerFired input) {
       apply(std::move(requests));
       return;
     }
+    case TimerClass::kIntroduce: {
+      Readmission::Actions actions;
+      readmission_->on_timer(actions);
+      return apply(std::move(actions));
+    }
     case TimerClass::kWatch:
       watch_timer_ = false;
       return watch_queues();
@@ -168,6 +186,9 @@ void Server::Impl::handle(TimerFired input) {
 
 // What follows from whatever the step did.
 void Server::Impl::settle() {
+  Readmission::Actions readmission;
+  readmission_->observe(standing(), readmission);
+  apply(std::move(readmission));
   follow_view();
   propose();
   expect_work();
@@ -228,6 +249,7 @@ wire::StatusReply Server::Impl::status() {
   count("machine.", machine_.rejections());
   count("wide.", machine_.wide_core().rejections());
   add_key_status(reply);
+  reply.set_silent(to_string(readmission_->state()));
   return reply;
 }
 
@@ -263,6 +285,7 @@ Output Server::step(Input input) {
 crypto::Digest Server::state_digest() { return impl_->state_digest(); }
 Sequence Server::executed() const { return impl_->executed(); }
 wire::StatusReply Server::status() { return impl_->status(); }
+bool Server::voting() const { return impl_->voting(); }
 void Server::check_invariants() const { impl_->check_invariants(); }
 
 Bytes make_frame(const Outgoing& outgoing, const wire::Domain& domain, ServerId self,
@@ -276,6 +299,7 @@ Bytes make_frame(const Outgoing& outgoing, const wire::Domain& domain, ServerId 
     envelope.set_signature(
         signer.sign(wire::server_statement(domain, outgoing.kind, self, outgoing.body)));
   }
+  if (outgoing.life) *envelope.mutable_life() = *outgoing.life;
   if (outgoing.attachment) envelope.set_attachment(outgoing.attachment->encoded);
   return envelope.SerializeAsString();
 }

@@ -56,6 +56,7 @@ struct Outgoing {
   wire::Kind kind = wire::KIND_UNKNOWN;
   Bytes body;
   std::shared_ptr<const wire::Batch> attachment;
+  std::optional<wire::Life> life;  // with what is promised in the local protocol
 };
 
 // To one connection, or (connection 0) to every open connection of the client with this key.
@@ -103,6 +104,8 @@ class Server {
     std::shared_ptr<const crypto::KeyDirectory> keys;
     crypto::SiteKeySharePtr share;                // of the site's key, from this server's file
     std::unique_ptr<StateMachine> state_machine;  // fresh
+    // Drawn anew for each run, so that two runs on copies of one disk differ.
+    std::uint64_t nonce = 0;
   };
 
   // Rebuilds the server from what its store holds (empty for a new one).
@@ -120,6 +123,9 @@ class Server {
 
   // Fills in what the server knows; the world adds connections and memory.
   wire::StatusReply status();
+
+  // May it vote, or has it yet to hear from its site, or to learn what it forgot?
+  bool voting() const;
 
   // Aborts when an invariant of this server or a core in it does not hold.
   void check_invariants() const;

@@ -1,7 +1,7 @@
-// The inside of replica::Server, in five files: server.cc composes and dispatches,
+// The inside of replica::Server, in six files: server.cc composes and dispatches,
 // server_ordering.cc orders and executes events of the site, server_views.cc watches who leads it,
-// server_keys.cc renews the key share and keeps evidence, server_clients.cc deals with clients and
-// recovery.
+// server_lives.cc keeps it from voting while it may have forgotten something, server_keys.cc renews
+// the key share and keeps evidence, server_clients.cc deals with clients and recovery.
 #pragma once
 
 #include <deque>
@@ -13,6 +13,7 @@
 #include "agreement/core.h"
 #include "replica/execution.h"
 #include "replica/page_set.h"
+#include "replica/readmission.h"
 #include "replica/server.h"
 #include "replica/state_fetch.h"
 #include "replica/store_layout.h"
@@ -31,7 +32,8 @@ class Server::Impl {
   Status open(const storage::Store& store);
   void start();
   void step(Input input);
-  Output take_output() { return std::exchange(out_, {}); }
+  Output take_output();
+  bool voting() const { return readmission_->voting(); }
 
   crypto::Digest state_digest();
   Sequence executed() const { return execution_.executed(); }
@@ -57,6 +59,7 @@ class Server::Impl {
   void on(ServerId from, const wire::Pages& in);
   void on(ServerId from, const RefreshReceived& in);
   void on(ServerId from, const Accusation& in);
+  void on(ServerId from, const wire::Introduction& in);
 
   void on(ConnectionId connection, const CheckedUpdate& in);
   void on(ConnectionId connection, const wire::Query& in);
@@ -78,6 +81,13 @@ class Server::Impl {
   void propose();
   void take_checkpoint(Sequence local);
   void settle();
+
+  // --- may this server vote? (server_lives.cc)
+  Readmission::Standing standing() const;
+  void apply(Readmission::Actions actions);
+  bool heard_in_time(ServerId from, const LocalAgreement& in);
+  void hold_back();
+  void stamp();
 
   // --- the key share, and evidence (server_keys.cc)
   void follow_refresh();
@@ -120,6 +130,7 @@ class Server::Impl {
   const std::shared_ptr<const crypto::KeyDirectory> keys_;
   const wire::Domain domain_;
   const bool signs_;  // local agreement messages carry signatures
+  const std::uint64_t nonce_;
 
   PageSet pages_;
   Execution execution_;
@@ -130,6 +141,8 @@ class Server::Impl {
   site::ShareKeeper keeper_;
   site::blink::Forwarder forwarder_;
   StateFetch fetch_;
+  std::optional<Readmission> readmission_;  // from open on
+  std::vector<Outgoing> held_back_;         // said once this server may vote
 
   std::map<Sequence, Pages> snapshots_;  // at the last checkpoints, for peers that lag
   bool replaying_ = false;
@@ -180,6 +193,7 @@ enum class TimerClass : std::uint64_t {
   kFetch,
   kRefresh,
   kWatch,
+  kIntroduce,
 };
 constexpr TimerId timer_id(TimerClass timer_class, std::uint64_t number = 0) {
   return static_cast<std::uint64_t>(timer_class) << 56 | number;

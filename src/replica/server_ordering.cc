@@ -18,6 +18,11 @@ bool is_signed(const wire::AgreementMessage& body) {
          body.has_checkpoint() || body.has_view_change() || body.has_new_view();
 }
 
+// Leaves only after what it rests on is durable.
+bool is_vote(const wire::AgreementMessage& body) {
+  return is_signed(body) || body.has_proposal() || body.has_accept();
+}
+
 wire::Kind kind_of(const wire::AgreementMessage& body) {
   const bool views = body.has_view_change() || body.has_new_view() || body.has_evidence();
   return views ? wire::KIND_VIEW_CHANGE : wire::KIND_AGREEMENT;
@@ -27,7 +32,8 @@ wire::Kind kind_of(const wire::AgreementMessage& body) {
 
 // --- the local protocol
 
-void Server::Impl::on(ServerId /*from*/, const LocalAgreement& in) {
+void Server::Impl::on(ServerId from, const LocalAgreement& in) {
+  if (!heard_in_time(from, in)) return;
   step_core(agreement::Received{in.message});
 }
 
@@ -65,6 +71,7 @@ void Server::Impl::send_agreement(agreement::Send send) {
     outgoing.to = others();
   }
   outgoing.promise = send.promise;
+  STEWARD_CHECK(!is_vote(send.body) || send.promise);
   outgoing.sign = signs_ && is_signed(send.body);
   outgoing.kind = kind_of(send.body);
   outgoing.body = send.body.SerializeAsString();

@@ -43,6 +43,16 @@ void put_evidence(const wire::Evidence& evidence, storage::WriteBatch& batch) {
   batch.puts.emplace_back(std::move(key), evidence.SerializeAsString());
 }
 
+void put_own_life(const wire::OwnLife& life, storage::WriteBatch& batch) {
+  batch.puts.emplace_back("i", life.SerializeAsString());
+}
+
+void put_life(ServerIndex server, const wire::Life& life, storage::WriteBatch& batch) {
+  Bytes key = "l";
+  append_u32(key, server);
+  batch.puts.emplace_back(std::move(key), life.SerializeAsString());
+}
+
 void put_marker(Sequence sequence, const crypto::Digest& digest, storage::WriteBatch& batch) {
   wire::SnapshotMarker marker;
   marker.set_sequence(sequence);
@@ -50,8 +60,31 @@ void put_marker(Sequence sequence, const crypto::Digest& digest, storage::WriteB
   batch.puts.emplace_back(snapshot_key(), marker.SerializeAsString());
 }
 
+namespace {
+
+Status load_lives(const storage::Store& store, Stored& stored) {
+  auto own = store.scan("i");
+  if (!own) return own.error();
+  for (const auto& [key, value] : *own) {
+    if (key.size() != 1 || !stored.own_life.emplace().ParseFromString(value)) {
+      return corrupt("life");
+    }
+  }
+  auto lives = store.scan("l");
+  if (!lives) return lives.error();
+  for (const auto& [key, value] : *lives) {
+    wire::Life parsed;
+    if (key.size() != 5 || !parsed.ParseFromString(value)) return corrupt("life of another server");
+    stored.lives.emplace(read_u32(key, 1), std::move(parsed));
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<Stored> load(const storage::Store& store) {
   Stored stored;
+  if (Status status = load_lives(store, stored); !status) return status.error();
   auto records = store.scan("r");
   if (!records) return records.error();
   for (auto& [key, value] : *records) {

@@ -4,8 +4,11 @@
 //   p <key:4>                 pages of the last snapshot
 //   s                         SnapshotMarker: which checkpoint the pages are
 //   e <server:4>              Evidence against a server of the site
+//   i                         OwnLife: this server's run, and what it has forgotten (readmission.h)
+//   l <server:4>              Life: the newest known of another server of the site
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "agreement/core.h"
@@ -13,6 +16,7 @@
 #include "replica/page_set.h"
 #include "storage/store.h"
 #include "wire/client.pb.h"
+#include "wire/envelope.pb.h"
 
 namespace steward::replica::layout {
 
@@ -24,6 +28,8 @@ void put_record(const agreement::Record& record, storage::WriteBatch& batch);
 // Erases the records of all sequences from 1 to `last`, those put into `batch` before included.
 void truncate_records(Sequence last, storage::WriteBatch& batch);
 void put_evidence(const wire::Evidence& evidence, storage::WriteBatch& batch);
+void put_own_life(const wire::OwnLife& life, storage::WriteBatch& batch);
+void put_life(ServerIndex server, const wire::Life& life, storage::WriteBatch& batch);
 void put_marker(Sequence sequence, const crypto::Digest& digest, storage::WriteBatch& batch);
 
 struct Stored {
@@ -32,6 +38,8 @@ struct Stored {
   std::map<ServerIndex, wire::Evidence> evidence;
   Sequence snapshot = 0;  // 0: none
   crypto::Digest snapshot_digest;
+  std::optional<wire::OwnLife> own_life;
+  std::map<ServerIndex, wire::Life> lives;
 };
 Result<Stored> load(const storage::Store& store);
 

@@ -119,6 +119,11 @@ wire::SignedHeader header_of(const wire::Envelope& envelope) {
   return header;
 }
 
+std::optional<wire::Life> life_of(const wire::Envelope& envelope) {
+  if (!envelope.has_life()) return std::nullopt;
+  return envelope.life();
+}
+
 // Digests of statements whose signatures held: an update is checked once, however often it comes
 // by (from its client, forwarded, proposed). Oldest entries leave first.
 class Verifier::Cache {
@@ -234,6 +239,7 @@ Result<Inbound> Verifier::decode(ServerId from, const wire::Envelope& envelope, 
   if (kind == wire::KIND_SHARE) return decode_share(envelope);
   if (kind == wire::KIND_REFRESH) return decode_refresh(envelope, trusted, work);
   if (kind == wire::KIND_ACCUSATION) return decode_accusation(envelope, work);
+  if (kind == wire::KIND_INTRODUCTION) return plain(wire::Introduction(), "introduction");
   if (kind == wire::KIND_SHARE_REQUEST) return plain(wire::ShareRequest(), "share request");
   if (kind == wire::KIND_MANIFEST_REQUEST) return plain(wire::ManifestRequest(), "request");
   if (kind == wire::KIND_MANIFEST) return plain(wire::Manifest(), "manifest");
@@ -283,7 +289,7 @@ Result<Inbound> Verifier::decode_agreement(ServerId from, const wire::Envelope& 
     if (!status) return status.error();
   }
   message->body = std::move(*body);
-  return Inbound(LocalAgreement{{std::move(message), wire::Voucher{}}});
+  return Inbound(LocalAgreement{{std::move(message), wire::Voucher{}}, life_of(envelope)});
 }
 
 Status Verifier::check_certificate(const wire::AgreementMessage& body, Work& work) const {

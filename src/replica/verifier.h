@@ -5,6 +5,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 
 #include "common/result.h"
 #include "crypto/key_directory.h"
@@ -24,6 +25,9 @@ struct Work {
 
 // The part of an envelope that can be shown to others.
 wire::SignedHeader header_of(const wire::Envelope& envelope);
+
+// With a message of the local protocol: the sender's run, where it says so.
+std::optional<wire::Life> life_of(const wire::Envelope& envelope);
 
 class Verifier {
  public:

@@ -67,7 +67,7 @@ Result<Inbound> Verifier::decode_about_views(ServerId from, const wire::Envelope
     if (!status) return status.error();
   }
   message->body = std::move(*body);
-  return Inbound(LocalAgreement{{std::move(message), wire::Voucher{}}});
+  return Inbound(LocalAgreement{{std::move(message), wire::Voucher{}}, life_of(envelope)});
 }
 
 Status Verifier::check_view_change(const wire::ViewChange& body, Work& work) const {

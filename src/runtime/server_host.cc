@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/log.h"
+#include "crypto/secret.h"
 
 namespace steward::runtime {
 namespace {
@@ -24,6 +25,11 @@ std::uint64_t resident_bytes() {
   const int fields = std::fscanf(file, "%lu %lu", &total, &resident);
   std::fclose(file);
   return fields == 2 ? resident * static_cast<unsigned long>(sysconf(_SC_PAGESIZE)) : 0;
+}
+
+std::uint64_t draw_nonce() {
+  const crypto::SecretBytes drawn = crypto::SecretBytes::random(sizeof(std::uint64_t));
+  return read_u64(drawn.view(), 0);
 }
 
 }  // namespace
@@ -46,9 +52,12 @@ Result<std::unique_ptr<ServerHost>> ServerHost::start(ServerHostOptions options)
 }
 
 Status ServerHost::open() {
-  replica::Server::Options server_options{options_.config, options_.self, options_.directory,
+  replica::Server::Options server_options{options_.config,
+                                          options_.self,
+                                          options_.directory,
                                           options_.site_key_share,
-                                          std::move(options_.state_machine)};
+                                          std::move(options_.state_machine),
+                                          draw_nonce()};
   options_.site_key_share = nullptr;  // wiped when it has been renewed, so nobody else holds it
   auto server = replica::Server::open(std::move(server_options), *options_.store);
   if (!server) return server.error();

@@ -30,6 +30,11 @@ class Disk final : public storage::Store {
   // Keeps a random prefix of what is not durable, forgets the rest with its `done`s.
   void crash(Random& random);
 
+  // Between two runs of its server: another disk, empty or with the content of `image`.
+  using Image = std::map<Bytes, Bytes, std::less<>>;
+  Image image() const { return durable_; }
+  void replace(Image image) { durable_ = std::move(image); }
+
   std::size_t unsynced_writes() const { return queue_.size(); }
 
   std::size_t bytes() const;  // what a restart would find
@@ -52,7 +57,7 @@ class Disk final : public storage::Store {
 
   EventQueue& events_;
   const DiskModel model_;
-  std::map<Bytes, Bytes, std::less<>> durable_;
+  Image durable_;
   std::deque<Entry> queue_;  // written, not yet durable
   bool syncing_ = false;
   bool completing_ = false;

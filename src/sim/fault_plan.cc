@@ -100,6 +100,9 @@ std::string to_string(const Fault& fault) {
   if (const auto* cut = std::get_if<CutSite>(&fault)) {
     return (cut->cut ? "cut site " : "heal site ") + std::to_string(cut->site);
   }
+  if (const auto* copy = std::get_if<Backup>(&fault)) return "back up " + to_string(copy->server);
+  if (const auto* wipe = std::get_if<Wipe>(&fault)) return "wipe " + to_string(wipe->server);
+  if (const auto* old = std::get_if<Rollback>(&fault)) return "roll back " + to_string(old->server);
   const NetworkFaults& network = std::get<SetNetwork>(fault).faults;
   return "network: loss " + std::to_string(network.loss_ppm) + " ppm, duplicates " +
          std::to_string(network.duplicate_ppm) + " ppm, jitter " +

@@ -24,7 +24,18 @@ struct CutSite {
   SiteId site = 0;
   bool cut = false;
 };
-using Fault = std::variant<SetNetwork, Crash, Restart, CutSite>;
+// A copy of the disk is put aside. Wipe and Rollback stop the server and leave it an empty disk, or
+// that copy; Restart starts it.
+struct Backup {
+  ServerId server;
+};
+struct Wipe {
+  ServerId server;
+};
+struct Rollback {
+  ServerId server;
+};
+using Fault = std::variant<SetNetwork, Crash, Restart, CutSite, Backup, Wipe, Rollback>;
 
 struct PlannedFault {
   Duration at{0};

@@ -41,6 +41,7 @@ void Machine::start() {
   options.keys = env_.keys.directory;
   options.share = env_.keys.load_share(self_, share_);
   options.state_machine = env_.new_state_machine();
+  options.nonce = ++runs_;
   auto opened = replica::Server::open(std::move(options), disk_);
   env_.checker.server_started(self_);
   digested_ = 0;

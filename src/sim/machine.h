@@ -45,6 +45,10 @@ class Machine {
 
   void start();                // from what its disk holds
   void crash(Random& random);  // loses what was not durable
+  // A backup of the disk as it is now; and, while it does not run, an empty disk, or the backup.
+  void back_up() { backup_ = disk_.image(); }
+  void wipe() { disk_.replace({}); }
+  void restore() { disk_.replace(backup_); }
   bool running() const { return server_ != nullptr; }
   replica::Server& server() { return *server_; }  // while running
 
@@ -82,7 +86,9 @@ class Machine {
   Disk disk_;
   std::vector<SiteKeyCosts> site_costs_;  // by site
   crypto::SecretBytes share_;             // the file with the key share
+  Disk::Image backup_;
   std::uint64_t jobs_ = 0;
+  std::uint64_t runs_ = 0;
   std::unique_ptr<replica::Server> server_;
   std::map<replica::TimerId, EventQueue::EventId> timers_;
   std::uint64_t steps_ = 0;

@@ -91,6 +91,15 @@ void World::inject(const Fault& fault) {
   if (const auto* network = std::get_if<SetNetwork>(&fault)) network_.set_faults(network->faults);
   if (const auto* down = std::get_if<Crash>(&fault)) crash(down->server);
   if (const auto* up = std::get_if<Restart>(&fault)) start(up->server);
+  if (const auto* copy = std::get_if<Backup>(&fault)) machine(copy->server).back_up();
+  if (const auto* wiped = std::get_if<Wipe>(&fault)) {
+    crash(wiped->server);
+    machine(wiped->server).wipe();
+  }
+  if (const auto* rolled_back = std::get_if<Rollback>(&fault)) {
+    crash(rolled_back->server);
+    machine(rolled_back->server).restore();
+  }
   if (const auto* cut = std::get_if<CutSite>(&fault)) {
     network_.cut_site(cut->site, cut->cut);
     if (cut->cut) {

@@ -1,0 +1,70 @@
+// What a core does that may not vote yet, that has lost its memory, or whose peers have
+// (docs/protocols.md, section 11).
+
+#include "agreement/leader_core.h"
+
+namespace steward::agreement {
+
+void LeaderCore::repeat_votes(Actions& actions) {
+  for (const auto& [n, slot] : log_.slots()) {
+    if (n > log_.committed() && !slot.chosen) {
+      resend_votes(n, slot, true, std::nullopt, actions);
+    }
+  }
+  resend_checkpoints(log_.stable(), std::nullopt, actions);
+  repeat_view(actions);
+}
+
+void LeaderCore::start_voting(Actions& actions) {
+  if (std::exchange(voting_, true)) return;
+  if (since_ > 0) bear(options_.self, since_);
+  repeat_votes(actions);
+  // Others may have voted meanwhile for what this core had voted for before it was restarted.
+  std::vector<Sequence> open;
+  for (const auto& [n, slot] : log_.slots()) open.push_back(n);
+  for (const Sequence n : open) {
+    Slot* slot = log_.find(n);
+    if (n <= log_.committed() || slot == nullptr || slot->chosen || !installed_) continue;
+    if (is_backed(*slot, view_, leader(), options_.quorums.quorum())) on_backed(n, *slot, actions);
+  }
+}
+
+void LeaderCore::lose_memory(std::uint64_t since) {
+  voting_ = false;
+  since_ = since;
+  born_.erase(options_.self);
+  if (installed_) return;
+  view_ = new_view_.view;
+  installed_ = true;
+  plan_ = make_plan(new_view_.held);
+  log_.drop_votes();
+}
+
+void LeaderCore::bear(PeerId peer, std::uint64_t since) {
+  if (peer >= options_.quorums.peers || born_[peer] >= since) return;
+  born_[peer] = since;
+  std::erase_if(view_changes_,
+                [this](const auto& entry) { return forgotten(entry.first, entry.second->body); });
+  for (auto& [leader, new_view] : announced_) {
+    std::erase_if(new_view.held,
+                  [this](const auto& entry) { return forgotten(entry.first, entry.second->body); });
+  }
+}
+
+// Sent by a peer that does not remember it.
+bool LeaderCore::forgotten(PeerId peer, const wire::ViewChange& body) const {
+  const auto born = born_.find(peer);
+  return born != born_.end() && body.since() < born->second;
+}
+
+// In Paxos a peer's word about the others counts: a new leader need not have heard it from them.
+void LeaderCore::add_births(wire::ViewChange& out) const {
+  out.set_since(since_);
+  if (options_.quorums.byzantine || born_.empty()) return;
+  for (PeerId peer = 0; peer < options_.quorums.peers; ++peer) {
+    const auto born = born_.find(peer);
+    out.add_known(born == born_.end() ? 0 : born->second);
+  }
+}
+
+}  // namespace steward::agreement

@@ -1,0 +1,262 @@
+#include "replica/readmission.h"
+
+#include <algorithm>
+
+namespace steward::replica {
+namespace {
+
+// While the server waits for it to vote, and later, so that all have it on record.
+constexpr Duration kAskAgain = 100ms;
+constexpr Duration kTellAgain = 1s;
+// Higher incarnations are not believed when others speak of ours: ours could not exceed them.
+constexpr std::uint64_t kHighest = std::uint64_t{1} << 48;
+// From the stable checkpoint of one that shared a quorum with the forgotten life to the last
+// sequence that this can have voted for: two windows of two intervals.
+constexpr Sequence kIntervals = 4;
+
+bool same_run(const wire::Life& a, const wire::Life& b) {
+  return a.incarnation() == b.incarnation() && a.nonce() == b.nonce();
+}
+
+}  // namespace
+
+const char* to_string(Readmission::State state) {
+  switch (state) {
+    case Readmission::State::kAsking:
+      return "asks the others of its site whether they know better";
+    case Readmission::State::kLearning:
+      return "has forgotten what it promised, and learns";
+    case Readmission::State::kVoting:
+      return "";
+  }
+  return "";
+}
+
+Readmission::Readmission(const Options& options, Stored stored)
+    : options_(options), blank_(stored.blank), peers_(std::move(stored.peers)) {
+  if (stored.own) own_ = std::move(*stored.own);
+  wire::Life& life = *own_.mutable_life();
+  life.set_incarnation(life.incarnation() + 1);
+  life.set_nonce(options_.nonce);
+  asked_since_ = life.since();
+  if (own_.amnesiac()) state_ = State::kLearning;
+  if (options_.quorums.peers == 1) state_ = State::kVoting;  // nobody could tell it
+}
+
+std::map<ServerIndex, std::uint64_t> Readmission::births() const {
+  std::map<ServerIndex, std::uint64_t> births;
+  for (const auto& [peer, life] : peers_) {
+    if (life.since() > 0) births[peer] = life.since();
+  }
+  if (!own_.amnesiac() && own_.life().since() > 0) births[options_.self] = own_.life().since();
+  return births;
+}
+
+std::uint32_t Readmission::confirmations() const {
+  const std::uint32_t others = options_.quorums.quorum() - 1;
+  return blank_ ? std::max(others, witnesses()) : others;
+}
+
+// The others of a quorum that the forgotten life was part of are quorum - 1, of whom under lies
+// faults - 1 may lie, as this server is itself one of the faulty.
+std::uint32_t Readmission::witnesses() const {
+  const Quorums& quorums = options_.quorums;
+  const std::uint32_t liars = quorums.byzantine && quorums.faults > 0 ? quorums.faults - 1 : 0;
+  const std::uint32_t met = quorums.peers - quorums.quorum() + 1 + liars;
+  return std::min(std::max(met, quorums.quorum() - 1), quorums.peers - 1);
+}
+
+std::map<ServerIndex, wire::Life> Readmission::take_dirty() {
+  std::map<ServerIndex, wire::Life> records;
+  for (const ServerIndex peer : std::exchange(dirty_, {})) records[peer] = peers_.at(peer);
+  return records;
+}
+
+// --- asking
+
+void Readmission::start(Actions& actions) {
+  actions.durable = true;
+  if (options_.quorums.peers == 1) return;
+  ask_all(actions);
+  actions.timer = kAskAgain;
+}
+
+void Readmission::on_timer(Actions& actions) {
+  const std::size_t before = actions.sends.size();
+  ask_all(actions);
+  if (actions.sends.size() > before) actions.timer = voting() ? kTellAgain : kAskAgain;
+}
+
+bool Readmission::answered(ServerIndex peer) const {
+  return state_ == State::kLearning ? answers_.contains(peer) : confirmed_.contains(peer);
+}
+
+void Readmission::ask_all(Actions& actions) const {
+  for (ServerIndex peer = 0; peer < options_.quorums.peers; ++peer) {
+    if (peer != options_.self && !answered(peer)) ask(peer, actions);
+  }
+}
+
+void Readmission::ask(ServerIndex peer, Actions& actions) const {
+  wire::Introduction out;
+  *out.mutable_hello()->mutable_life() = own_.life();
+  out.mutable_hello()->set_recovering(own_.amnesiac());
+  actions.sends.emplace_back(peer, std::move(out));
+}
+
+void Readmission::receive(ServerIndex from, const wire::Introduction& in, const Standing& standing,
+                          Actions& actions) {
+  if (from >= options_.quorums.peers || from == options_.self) return;
+  if (in.has_hello()) return on_hello(from, in.hello(), standing, actions);
+  if (in.has_answer()) on_answer(from, in.answer(), standing, actions);
+}
+
+void Readmission::on_answer(ServerIndex from, const wire::HelloAnswer& answer,
+                            const Standing& standing, Actions& actions) {
+  if (answer.nonce() != own_.life().nonce()) return;  // to an earlier run
+  if (answer.own().incarnation() > 0) heard(from, answer.own(), actions);
+  if (answer.refused()) return on_refusal(from, answer, actions);
+  if (state_ == State::kLearning) {
+    // Given before the new memory was on record there, it promises nothing about the old one.
+    if (answer.known().since() < asked_since_) return;
+    answers_.emplace(from, Answer{answer.view(), answer.stable()});
+    return observe(standing, actions);
+  }
+  confirmed_.insert(from);
+  if (state_ != State::kAsking || confirmed_.size() < confirmations()) return;
+  state_ = State::kVoting;
+  actions.admitted = true;
+}
+
+void Readmission::on_refusal(ServerIndex from, const wire::HelloAnswer& answer, Actions& actions) {
+  const std::uint64_t known = answer.known().incarnation();
+  wire::Life& life = *own_.mutable_life();
+  // Said before that peer heard that we know.
+  if (state_ == State::kLearning && known < life.since()) return;
+  refused_[from] = known;
+  if (refused_.size() >= options_.quorums.one_correct()) return lose_memory(actions);
+  // One alone knows of a later life, or lies: it costs a number, once each time that we ask.
+  if (state_ != State::kLearning || own_.bounded() || known >= kHighest) return;
+  life.set_incarnation(known + 1);
+  life.set_since(known + 1);
+  actions.durable = true;
+}
+
+// --- answering
+
+bool Readmission::fits(const wire::Hello& hello, const wire::Life& known) const {
+  const wire::Life& now = hello.life();
+  if (same_run(now, known)) return true;
+  if (now.incarnation() <= known.incarnation()) return false;
+  // A memory that begins after all that is known here has nothing to show for before.
+  const bool fresh = hello.recovering() && now.since() > known.incarnation();
+  return fresh || (now.count() >= known.count() && now.since() >= known.since());
+}
+
+void Readmission::on_hello(ServerIndex from, const wire::Hello& hello, const Standing& standing,
+                           Actions& actions) {
+  const auto known = peers_.find(from);
+  const bool refused = known != peers_.end() && !fits(hello, known->second);
+  if (!refused) put_on_record(from, hello.life(), actions);
+  wire::Introduction out;
+  wire::HelloAnswer& answer = *out.mutable_answer();
+  answer.set_nonce(hello.life().nonce());
+  answer.set_refused(refused);
+  *answer.mutable_known() = peers_.at(from);
+  *answer.mutable_own() = own_.life();
+  // Under lies only an installed view can be shown to be one.
+  answer.set_view(options_.quorums.byzantine ? standing.installed : standing.view);
+  answer.set_stable(standing.stable);
+  actions.sends.emplace_back(from, std::move(out));
+  // One that forgot may have forgotten us.
+  if (!refused && hello.recovering() && state_ != State::kLearning) ask(from, actions);
+}
+
+void Readmission::put_on_record(ServerIndex from, const wire::Life& life, Actions& actions) {
+  wire::Life& known = peers_[from];
+  if (life.since() > known.since()) actions.reborn[from] = life.since();
+  if (same_run(known, life)) {
+    if (known.count() >= life.count() && known.since() >= life.since()) return;
+    known.set_count(std::max(known.count(), life.count()));
+    known.set_since(std::max(known.since(), life.since()));
+  } else {
+    known = life;
+  }
+  dirty_.insert(from);
+  actions.durable = true;
+}
+
+bool Readmission::heard(ServerIndex from, const wire::Life& life, Actions& actions) {
+  if (from == options_.self || from >= options_.quorums.peers) return true;
+  wire::Life& known = peers_[from];
+  if (same_run(known, life)) {
+    if (life.count() > known.count()) {
+      known.set_count(life.count());
+      dirty_.insert(from);
+    }
+    return true;
+  }
+  if (life.incarnation() <= known.incarnation()) return false;
+  const bool durable = actions.durable;
+  put_on_record(from, life, actions);
+  actions.durable = durable;  // with the next durable step: nothing was promised
+  return true;
+}
+
+// --- having forgotten
+
+void Readmission::lose_memory(Actions& actions) {
+  std::uint64_t highest = own_.life().incarnation();
+  for (const auto& [peer, known] : refused_) {
+    if (known < kHighest) highest = std::max(highest, known);
+  }
+  state_ = State::kLearning;
+  wire::Life& life = *own_.mutable_life();
+  life.set_incarnation(highest + 1);
+  life.set_since(highest + 1);
+  asked_since_ = life.since();
+  own_.set_amnesiac(true);
+  own_.set_bounded(false);
+  confirmed_.clear();
+  refused_.clear();
+  answers_.clear();
+  actions.durable = true;
+  actions.memory_lost = true;
+  actions.admitted = false;
+  ask_all(actions);
+  actions.timer = kAskAgain;
+}
+
+void Readmission::set_bounds(const Standing& standing, Actions& actions) {
+  std::uint32_t complete = 0;
+  View view = standing.installed;
+  Sequence stable = 0;
+  for (const auto& [peer, answer] : answers_) {
+    if (answer.view > standing.installed || answer.stable > standing.stable) continue;
+    ++complete;
+    view = std::max(view, answer.view);
+    stable = std::max(stable, answer.stable);
+  }
+  if (complete < witnesses()) return;
+  own_.set_bounded(true);
+  own_.set_view_bound(view);
+  own_.set_stable_bound(stable + kIntervals * options_.checkpoint_interval);
+  actions.durable = true;
+}
+
+void Readmission::observe(const Standing& standing, Actions& actions) {
+  if (state_ != State::kLearning) return;
+  if (!own_.bounded()) set_bounds(standing, actions);
+  const bool beyond = own_.bounded() && answers_.size() >= witnesses() && !standing.changing &&
+                      standing.stable >= own_.stable_bound() &&
+                      standing.installed >= own_.view_bound();
+  if (!beyond) return;
+  own_.set_amnesiac(false);
+  own_.set_bounded(false);
+  state_ = State::kVoting;
+  for (const auto& [peer, answer] : answers_) confirmed_.insert(peer);
+  actions.durable = true;
+  actions.admitted = true;
+}
+
+}  // namespace steward::replica
