@@ -12,12 +12,12 @@ namespace {
 
 class Byzantine : public testing::Test {
  protected:
-  void make(std::size_t sites, std::size_t servers, std::uint32_t users = 8) {
+  void make(std::size_t sites, std::size_t servers, Duration think = 20ms) {
     config_ = test_cluster(sites, servers);
     change_config();
     WorldOptions options;
-    options.workload.users = users;
-    options.workload.think = 20ms;
+    options.workload.users = 8;
+    options.workload.think = think;
     world_ = *World::make(config_, options);
     world_->start_clients();
   }
@@ -95,6 +95,14 @@ constexpr Duration kLeadersReplaced = 12s;
 
 TEST_P(OneSite, MuteServersAreDoneWithout) {
   attack(mute());
+  expect_live(kLeadersReplaced, 500);
+  finish();
+}
+
+TEST_P(OneSite, MuteServersAreDoneWithoutUnderLoad) {
+  make(1, GetParam(), Duration(0));
+  world_->run_for(1s);
+  world_->corrupt(liars(), mute());
   expect_live(kLeadersReplaced, 500);
   finish();
 }
