@@ -387,7 +387,12 @@ ProgressWatch::Waiting LeaderCore::waiting() const {
   using Waiting = ProgressWatch::Waiting;
   if (!voting_) return Waiting::kNothing;
   if (installed_) return work_expected_ || in_flight() ? Waiting::kProgress : Waiting::kNothing;
-  const bool possible = view_changes_held() >= options_.quorums.quorum();
+  // Of each peer the newest is held. One whose patience ended earlier is above by now, and must not
+  // stop the timers of those that it left: they are too few to follow it, or it them.
+  const auto left =
+      std::count_if(view_changes_.begin(), view_changes_.end(),
+                    [&](const auto& entry) { return entry.second->body.view() >= view_; });
+  const bool possible = left >= static_cast<std::ptrdiff_t>(options_.quorums.quorum());
   return possible ? Waiting::kNewView : Waiting::kNothing;
 }
 

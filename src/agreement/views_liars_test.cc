@@ -158,6 +158,23 @@ TEST(PbftViews, OneSuspicionAloneMovesNobodyAndTwoTheSmallestView) {
   EXPECT_EQ(peer.core().progress().view, 5U);
 }
 
+// f liars are mute, one of them leads view 1, and two of the others lose patience first. They are
+// too few to be followed: the rest must lose theirs, too.
+TEST(PbftViews, WhoeverGoesOnFirstDoesNotStopTheTimersOfThoseItLeaves) {
+  Options options = four(2);
+  options.quorums = {7, 2, true};
+  Driver peer(Protocol::kPbft, options);
+  peer.step(WorkExpected{true});
+  const Actions first = peer.step(TimerFired{ProgressWatch::kTimer});
+  ASSERT_TRUE(find(first, kViewChange));
+  peer.loop_back(*find(first, kViewChange));
+  for (const PeerId from : {3U, 4U, 5U, 6U}) peer.receive(from, view_change(1, {}));
+  for (const PeerId from : {5U, 6U}) peer.receive(from, view_change(2, {}));
+  EXPECT_EQ(peer.core().progress().view, 1U);
+  EXPECT_TRUE(find(peer.step(TimerFired{ProgressWatch::kTimer}), kViewChange));
+  EXPECT_EQ(peer.core().progress().view, 2U);
+}
+
 TEST(PbftViews, TheNewLeaderBindsTheHighestViewAndFillsGapsWithNothing) {
   Driver leader(Protocol::kPbft, four(1));
   // It voted for A at 3 itself, in view 0; the others show B at 3 in a later view, and A at 1.

@@ -22,6 +22,7 @@ struct Flags {
   double duration_s = 20;
   std::uint32_t users = 4;
   bool calm = false;
+  bool byzantine = false;
   bool json = false;
 };
 
@@ -73,6 +74,7 @@ sim::RunOptions run_options(const Flags& flags) {
   options.duration = Duration(static_cast<std::int64_t>(flags.duration_s * 1e6));
   options.world.workload.users = flags.users;
   if (flags.calm) options.faults = sim::kNoFaults;
+  options.byzantine = flags.byzantine;
   return options;
 }
 
@@ -85,9 +87,9 @@ int run(const Flags& flags) {
     if (!range) return report(bad_input("--seeds takes a range like 1..200"));
     const auto replay = [&](std::uint64_t seed) {
       return fmt::format(
-          "steward sim --cluster {} --seed {} --crypto {} --duration {} --users {}{}",
+          "steward sim --cluster {} --seed {} --crypto {} --duration {} --users {}{}{}",
           flags.cluster, seed, flags.crypto, flags.duration_s, flags.users,
-          flags.calm ? " --calm" : "");
+          flags.calm ? " --calm" : "", flags.byzantine ? " --byzantine" : "");
     };
     const bool passed =
         sim::run_seeds(*config, options, range->first, range->second, replay, std::cout);
@@ -130,6 +132,8 @@ void add_sim(CLI::App& app, int& exit_code) {
       ->check(CLI::IsMember({"ideal", "real"}))
       ->capture_default_str();
   verb->add_flag("--calm", flags->calm, "No faults");
+  verb->add_flag("--byzantine", flags->byzantine,
+                 "Up to f servers of each site of pbft lie, in ways drawn from the seed");
   verb->add_flag("--json", flags->json, "The report of one run as JSON")->excludes(seeds);
   verb->callback([flags, &exit_code] { exit_code = run(*flags); });
 }

@@ -5,7 +5,8 @@
 namespace steward::sim {
 namespace {
 
-constexpr std::size_t kMaxViolations = 20;  // the first ones tell
+constexpr std::size_t kMaxViolations = 20;   // the first ones tell
+constexpr std::size_t kMaxSlots = 16 << 10;  // votes of one server that are remembered
 
 }  // namespace
 
@@ -17,9 +18,65 @@ void Checker::violation(std::string what) {
   if (violations_.size() < kMaxViolations) violations_.push_back(std::move(what));
 }
 
-void Checker::server_started(ServerId server) { executed_.erase(server); }
+void Checker::server_started(ServerId server) {
+  executed_.erase(server);
+  reached_.erase(server);
+}
+
+void Checker::server_sent(ServerId server, const replica::Outgoing& outgoing) {
+  const bool votes =
+      outgoing.kind == wire::KIND_AGREEMENT || outgoing.kind == wire::KIND_VIEW_CHANGE;
+  wire::AgreementMessage body;
+  if (!votes || !body.ParseFromString(outgoing.body)) return;
+  const auto voted = [&](const auto& vote) {
+    server_voted(server, {vote.sequence(), body.message_case(), vote.view()}, vote.digest());
+  };
+  if (body.has_pre_prepare()) voted(body.pre_prepare());
+  if (body.has_prepare()) voted(body.prepare());
+  if (body.has_commit()) voted(body.commit());
+  if (body.has_proposal()) voted(body.proposal());
+  if (body.has_accept()) voted(body.accept());
+  if (body.has_checkpoint()) {
+    const wire::Checkpoint& checkpoint = body.checkpoint();
+    server_voted(server, {checkpoint.sequence(), body.message_case(), 0}, checkpoint.digest());
+  }
+  if (body.has_view_change()) {
+    View& promised = spoken_[server].promised;
+    promised = std::max(promised, body.view_change().view());
+  }
+}
+
+void Checker::server_voted(ServerId server, const Slot& slot, const Bytes& digest) {
+  Spoken& spoken = spoken_[server];
+  const std::string where = "server " + to_string(server) + ", sequence " +
+                            std::to_string(slot.sequence) + ", view " + std::to_string(slot.view);
+  const auto [vote, first] = spoken.votes.emplace(slot, digest);
+  if (!first && vote->second != digest) violation("one word: " + where + " voted twice");
+  const bool about_view = slot.type != wire::AgreementMessage::kCheckpoint;
+  if (first && about_view && slot.view < spoken.promised) {
+    violation("one word: " + where + " voted below its promise of " +
+              std::to_string(spoken.promised));
+  }
+  if (spoken.votes.size() > kMaxSlots) spoken.votes.erase(spoken.votes.begin());
+}
+
+void Checker::server_status(ServerId server, const wire::StatusReply& status) {
+  if (distrusts(server)) return;
+  Reached& reached = reached_[server];
+  const bool back = status.local_view() < reached.view || status.local_stable() < reached.stable ||
+                    status.sequence() < reached.executed;
+  if (back) violation("no going back: server " + to_string(server) + " did");
+  reached = {status.local_view(), status.local_stable(), status.sequence()};
+  for (const wire::Evidence& evidence : status.evidence()) {
+    const ServerId accused{server.site, evidence.server()};
+    if (distrusts(accused)) continue;
+    violation("no slander: server " + to_string(server) + " says that " + to_string(accused) + " " +
+              evidence.reason());
+  }
+}
 
 void Checker::server_executed(ServerId server, const replica::Executed& executed) {
+  if (distrusts(server)) return;
   const Sequence sequence = executed.sequence;
   const std::string where =
       "server " + to_string(server) + ", sequence " + std::to_string(sequence);
@@ -66,6 +123,7 @@ void Checker::execute_update(Sequence sequence, const Bytes& signed_update) {
 }
 
 void Checker::server_at(ServerId server, Sequence sequence, const crypto::Digest& state) {
+  if (distrusts(server)) return;
   const auto [known, first] = states_.emplace(sequence, state);
   if (first) return;
   ++digests_compared_;

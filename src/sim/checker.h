@@ -1,13 +1,18 @@
-// What must hold in every run, looked at from outside the servers while it happens:
+// What must hold in every run for correct servers, looked at from outside while it happens; what
+// Byzantine servers say of themselves is not listened to:
 //   agreement      the same batch at each global sequence at every server; equal state digests
 //   order          a server executes sequence after sequence; only a restart goes back
 //   validity       what is executed is, byte for byte, what a client of the cluster signed
+//   one word       one vote of a server for each slot in its whole life, and none below its promise
+//   no going back  views, stable checkpoints and executed sequences only grow between restarts
+//   no slander     no server holds a correct one to be faulty
 //   exactly once   what clients are told equals what an own, naive execution of the agreed history
 //                  gives, in which each session's timestamps count once and in order
 #pragma once
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,7 +29,13 @@ class Checker {
   Checker(std::shared_ptr<const crypto::KeyDirectory> keys, wire::Domain domain,
           std::unique_ptr<StateMachine> reference);
 
+  // From now on a Byzantine server.
+  void distrust(ServerId server) { distrusted_.insert(server); }
+  bool distrusts(ServerId server) const { return distrusted_.contains(server); }
+
   void server_started(ServerId server);
+  void server_sent(ServerId server, const replica::Outgoing& outgoing);
+  void server_status(ServerId server, const wire::StatusReply& status);
   void server_executed(ServerId server, const replica::Executed& executed);
   void server_at(ServerId server, Sequence sequence, const crypto::Digest& state);
   // Payloads of updates are all different.
@@ -43,6 +54,24 @@ class Checker {
     Bytes result;
   };
 
+  // What a server has voted for, by slot: those of the last sequences.
+  struct Slot {
+    Sequence sequence = 0;
+    int type = 0;
+    View view = 0;
+    auto operator<=>(const Slot&) const = default;
+  };
+  struct Spoken {
+    std::map<Slot, Bytes> votes;
+    View promised = 0;
+  };
+  struct Reached {
+    View view = 0;
+    Sequence stable = 0;
+    Sequence executed = 0;
+  };
+
+  void server_voted(ServerId server, const Slot& slot, const Bytes& digest);
   void execute_reference(Sequence sequence, const wire::Batch& batch);
   void execute_update(Sequence sequence, const Bytes& signed_update);
 
@@ -52,7 +81,10 @@ class Checker {
   Sequence agreed_ = 0;
   std::map<Sequence, crypto::Digest> batches_;
   std::map<Sequence, crypto::Digest> states_;
-  std::map<ServerId, Sequence> executed_;                              // since its last start
+  std::map<ServerId, Sequence> executed_;  // since its last start
+  std::map<ServerId, Reached> reached_;    // the same
+  std::map<ServerId, Spoken> spoken_;      // since it was made
+  std::set<ServerId> distrusted_;
   std::map<std::pair<Bytes, std::uint64_t>, std::uint64_t> sessions_;  // last timestamp executed
   std::map<crypto::Digest, Outcome> outcomes_;  // by payload, until the client has the reply
   std::uint64_t updates_ = 0;

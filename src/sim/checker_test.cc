@@ -126,5 +126,77 @@ TEST_F(CheckerTest, AnUpdateOutOfTurnDoesNotCount) {
   EXPECT_EQ(found(), "exactly once");
 }
 
+replica::Outgoing prepare(View view, Sequence sequence, const Bytes& digest) {
+  wire::AgreementMessage body;
+  body.mutable_prepare()->set_view(view);
+  body.mutable_prepare()->set_sequence(sequence);
+  body.mutable_prepare()->set_digest(digest);
+  replica::Outgoing outgoing;
+  outgoing.kind = wire::KIND_AGREEMENT;
+  outgoing.body = body.SerializeAsString();
+  return outgoing;
+}
+
+TEST_F(CheckerTest, NoticesASecondVoteEvenAfterARestart) {
+  checker_.server_sent({0, 0}, prepare(1, 5, "a"));
+  checker_.server_sent({0, 0}, prepare(1, 5, "a"));
+  checker_.server_sent({0, 0}, prepare(2, 5, "b"));
+  checker_.server_sent({0, 1}, prepare(1, 5, "b"));
+  EXPECT_EQ(found(), "");
+  checker_.server_started({0, 0});
+  checker_.server_sent({0, 0}, prepare(1, 5, "b"));
+  EXPECT_EQ(found(), "one word");
+}
+
+TEST_F(CheckerTest, NoticesAVoteBelowAPromise) {
+  wire::AgreementMessage body;
+  body.mutable_view_change()->set_view(3);
+  replica::Outgoing promise;
+  promise.kind = wire::KIND_VIEW_CHANGE;
+  promise.body = body.SerializeAsString();
+  checker_.server_sent({0, 0}, prepare(2, 5, "a"));
+  checker_.server_sent({0, 0}, promise);
+  checker_.server_sent({0, 0}, prepare(2, 5, "a"));  // said before
+  checker_.server_sent({0, 0}, prepare(3, 6, "a"));
+  EXPECT_EQ(found(), "");
+  checker_.server_sent({0, 0}, prepare(2, 6, "a"));
+  EXPECT_EQ(found(), "one word");
+}
+
+TEST_F(CheckerTest, NoticesWhatGoesBackBetweenRestarts) {
+  wire::StatusReply status;
+  status.set_local_view(2);
+  checker_.server_status({0, 0}, status);
+  status.set_local_view(1);
+  checker_.server_started({0, 0});
+  checker_.server_status({0, 0}, status);
+  EXPECT_EQ(found(), "");
+  status.set_local_view(0);
+  checker_.server_status({0, 0}, status);
+  EXPECT_EQ(found(), "no going back");
+}
+
+TEST_F(CheckerTest, NoticesSlanderOfCorrectServersOnly) {
+  wire::StatusReply status;
+  status.add_evidence()->set_server(1);
+  checker_.distrust({0, 1});
+  checker_.server_status({0, 0}, status);
+  EXPECT_EQ(found(), "");
+  status.add_evidence()->set_server(2);
+  checker_.server_status({0, 1}, status);  // a liar's word
+  EXPECT_EQ(found(), "");
+  checker_.server_status({0, 0}, status);
+  EXPECT_EQ(found(), "no slander");
+}
+
+TEST_F(CheckerTest, DoesNotListenToByzantineServers) {
+  checker_.distrust({0, 1});
+  execute({0, 1}, 7, {update(1, "a")});
+  checker_.server_at({0, 1}, 7, crypto::sha256("a state"));
+  EXPECT_EQ(checker_.agreed(), 0U);
+  execute({0, 0}, 1, {update(1, "a")});
+  EXPECT_EQ(found(), "");
+}
+
 }  // namespace
 }  // namespace steward::sim

@@ -46,6 +46,7 @@ void Machine::start() {
   env_.checker.server_started(self_);
   digested_ = 0;
   if (!opened) {
+    if (adversary_) return;
     return env_.checker.violation("server " + to_string(self_) +
                                   " does not start: " + opened.error().message);
   }
@@ -64,8 +65,10 @@ void Machine::crash(Random& random) {
   started_.clear();
 }
 
-void Machine::receive(ServerId from, const Frame& frame) {
+void Machine::receive(ServerId from, const Frame& sent) {
   if (!running()) return;
+  const Frame frame = adversary_ ? adversary_->receive(self_, env_.events.now(), from, sent) : sent;
+  if (!frame) return;
   const auto slot = std::make_shared<std::optional<replica::Input>>();
   const auto verify = [this, from, frame, slot] {
     replica::Work work;
@@ -81,8 +84,11 @@ void Machine::receive(ServerId from, const Frame& frame) {
 }
 
 void Machine::receive_from_client(replica::ConnectionId connection, const Bytes& client,
-                                  const Frame& frame) {
+                                  const Frame& sent) {
   if (!running()) return;
+  const Frame frame =
+      adversary_ ? adversary_->receive_from_client(self_, env_.events.now(), client, sent) : sent;
+  if (!frame) return;
   const auto slot = std::make_shared<std::optional<replica::Input>>();
   const auto verify = [this, connection, client, frame, slot] {
     replica::Work work;
@@ -125,12 +131,20 @@ void Machine::perform(replica::Output output) {
       for (const replica::Outgoing& outgoing : *promises) transmit(outgoing);
     });
   }
-  for (const replica::ToClient& message : output.to_clients) to_client_(self_, message);
+  for (const replica::ToClient& message : output.to_clients) answer(message);
   for (const replica::TimerChange& change : output.timers) change_timer(change);
   for (const site::SigningJob& job : output.jobs) run_job(job);
 }
 
+void Machine::answer(const replica::ToClient& message) {
+  if (!adversary_) return to_client_(self_, message);
+  auto told = adversary_->answer(self_, env_.events.now(), message.message);
+  if (told) to_client_(self_, {message.connection, message.client, std::move(*told)});
+}
+
 void Machine::transmit(const replica::Outgoing& outgoing) {
+  if (adversary_) return transmit_lies(outgoing);
+  env_.checker.server_sent(self_, outgoing);
   const auto frame = std::make_shared<Bytes>();
   const auto make = [this, outgoing, frame] {
     *frame = replica::make_frame(outgoing, env_.domain, self_, *env_.keys.servers.at(self_));
@@ -139,13 +153,34 @@ void Machine::transmit(const replica::Outgoing& outgoing) {
   };
   const auto send = [this, frame, to = outgoing.to, to_self = outgoing.to_self] {
     for (const ServerId& peer : to) network_.send(self_, peer, frame);
-    if (!to_self) return;
-    auto message = verifier_.from_self(*frame);
-    STEWARD_CHECK(message.ok());
-    step(std::make_shared<std::optional<replica::Input>>(
-        replica::FromServer{self_, std::move(*message)}));
+    if (to_self) hear_self(*frame);
   };
   cpu_.run(Cpu::Lane::kVerify, make, send);
+}
+
+void Machine::hear_self(const Bytes& frame) {
+  auto message = verifier_.from_self(frame);
+  // What an adversary says in its server's name may be malformed; a correct server's word is not.
+  STEWARD_CHECK(message.ok() || adversary_);
+  if (!message.ok()) return;
+  step(std::make_shared<std::optional<replica::Input>>(
+      replica::FromServer{self_, std::move(*message)}));
+}
+
+// Lies cost their server no time.
+void Machine::transmit_lies(const replica::Outgoing& outgoing) {
+  for (Parcel& parcel : adversary_->send(self_, env_.events.now(), outgoing)) {
+    const auto frame = std::make_shared<const Bytes>(
+        replica::make_frame(parcel.message, env_.domain, self_, *env_.keys.servers.at(self_)));
+    if (parcel.to == self_) {
+      hear_self(*frame);
+    } else if (parcel.delay == Duration(0)) {
+      network_.send(self_, parcel.to, frame);
+    } else {
+      env_.events.after(parcel.delay,
+                        [this, to = parcel.to, frame] { network_.send(self_, to, frame); });
+    }
+  }
 }
 
 void Machine::run_job(const site::SigningJob& job) {

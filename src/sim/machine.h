@@ -9,6 +9,7 @@
 
 #include "replica/server.h"
 #include "replica/verifier.h"
+#include "sim/adversary.h"
 #include "sim/checker.h"
 #include "sim/cpu.h"
 #include "sim/disk.h"
@@ -50,11 +51,14 @@ class Machine {
   void wipe() { disk_.replace({}); }
   void restore() { disk_.replace(backup_); }
   bool running() const { return server_ != nullptr; }
+  // From now on all that the server says and hears passes `adversary`, restarts included.
+  void corrupt(std::shared_ptr<Adversary> adversary) { adversary_ = std::move(adversary); }
+  bool corrupted() const { return adversary_ != nullptr; }
   replica::Server& server() { return *server_; }  // while running
 
-  void receive(ServerId from, const Frame& frame);
+  void receive(ServerId from, const Frame& sent);
   void receive_from_client(replica::ConnectionId connection, const Bytes& client,
-                           const Frame& frame);
+                           const Frame& sent);
 
   // Frames that the verifier refused, by reason.
   const std::map<std::string, std::uint64_t>& refused() const { return refused_; }
@@ -69,6 +73,9 @@ class Machine {
   void step(Slot input);
   void perform(replica::Output output);
   void transmit(const replica::Outgoing& outgoing);
+  void transmit_lies(const replica::Outgoing& outgoing);
+  void hear_self(const Bytes& frame);
+  void answer(const replica::ToClient& message);
   void run_job(const site::SigningJob& job);
   void change_timer(const replica::TimerChange& change);
   void observe(const replica::Output& output);
@@ -81,6 +88,7 @@ class Machine {
   const Environment& env_;
   Network& network_;
   const ToClient to_client_;
+  std::shared_ptr<Adversary> adversary_;  // null: correct
   const replica::Verifier verifier_;
   Cpu cpu_;
   Disk disk_;

@@ -57,6 +57,8 @@ Result<Report> run(const ClusterConfig& config, const RunOptions& options) {
   // Apart from the world's own numbers, so that a run without faults is the same run otherwise.
   auto plan = make_fault_plan(config, options.faults, options.duration,
                               Random(options.world.seed ^ 0xfa017ULL));
+  std::vector<std::string> byzantine;
+  if (options.byzantine) byzantine = world.corrupt_at_random();
   world.schedule(plan);
   world.start_clients();
   world.run_for(options.duration);
@@ -66,6 +68,7 @@ Result<Report> run(const ClusterConfig& config, const RunOptions& options) {
   Report report = report_of(world);
   report.seed = options.world.seed;
   report.faults = std::move(plan);
+  report.byzantine = std::move(byzantine);
   return report;
 }
 
@@ -94,6 +97,7 @@ void print(const Report& report, std::ostream& out) {
   const double seconds = static_cast<double>(report.simulated.count()) / 1e6;
   out << fmt::format("seed {}: trace {:016x}, {:.1f} simulated seconds, {} messages, {} events\n",
                      report.seed, report.trace_hash, seconds, report.messages, report.events);
+  for (const std::string& line : report.byzantine) out << "  " << line << '\n';
   for (const PlannedFault& planned : report.faults) {
     out << fmt::format("  {:10.3f} s  {}\n", static_cast<double>(planned.at.count()) / 1e6,
                        to_string(planned.fault));

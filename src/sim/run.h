@@ -13,6 +13,7 @@ struct RunOptions {
   WorldOptions world;
   Duration duration{20'000'000};  // under load and faults, virtual
   FaultKinds faults;
+  bool byzantine = false;  // up to f servers of each site attack from the start, healed or not
   Duration settle{120'000'000};  // bound of the liveness phase, virtual
 };
 
@@ -36,7 +37,8 @@ struct Report {
   std::uint64_t trace_hash = 0;
   std::vector<std::string> violations;
   std::vector<PlannedFault> faults;
-  std::uint64_t updates = 0;  // executed
+  std::vector<std::string> byzantine;  // who attacks, and how
+  std::uint64_t updates = 0;           // executed
   Sequence sequences = 0;
   std::uint64_t failed = 0;             // requests that clients gave up
   std::vector<Latency> update_latency;  // by site

@@ -36,6 +36,7 @@ class SiteClients {
   void stop() { stopped_ = true; }  // what is under way goes on
   bool idle() const { return client_.outstanding() == 0; }
 
+  const Bytes& public_key() const { return env_.keys.directory->clients[site_]; }
   const std::vector<Duration>& update_latencies() const { return update_latencies_; }
   const std::vector<Duration>& read_latencies() const { return read_latencies_; }
   std::uint64_t failed() const { return failed_; }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/check.h"
 #include "service/kv/kv_store.h"
 
 namespace steward::sim {
@@ -9,6 +10,9 @@ namespace {
 
 constexpr Duration kSampleInterval{1'000'000};
 constexpr Duration kSettleStep{50'000};
+
+// Adversaries draw apart from the world, so that one without is the same world otherwise.
+constexpr std::uint64_t kAdversarySeed = 0xadce54a21eULL;
 
 // Of the service's hash table; the same in every run.
 constexpr kv::HashKey kHashKey{};
@@ -35,7 +39,9 @@ World::World(const ClusterConfig& config, const WorldOptions& options, ClusterKe
       checker_(keys_.directory, domain_, new_state_machine()),
       network_(config_, events_, random_.fork(),
                [this](ServerId from, ServerId to, const Frame& f) { deliver(from, to, f); }),
-      environment_{config_, keys_, domain_, costs_, events_, trace_, checker_, new_state_machine} {
+      environment_{config_, keys_, domain_, costs_, events_, trace_, checker_, new_state_machine},
+      disk_(options.disk),
+      adversary_random_(options.seed ^ kAdversarySeed) {
   for (SiteId site = 0; site < config_.sites.size(); ++site) {
     clients_.push_back(std::make_unique<SiteClients>(
         site, environment_, options.workload,
@@ -73,6 +79,7 @@ bool World::settle(Duration bound) {
     if (!machine->running()) continue;
     replica::Server& server = machine->server();
     checker_.server_at(id, server.executed(), server.state_digest());
+    checker_.server_status(id, server.status());
   }
   return true;
 }
@@ -82,7 +89,9 @@ bool World::settled() {
     if (!clients->idle()) return false;
   }
   return std::all_of(machines_.begin(), machines_.end(), [this](const auto& entry) {
-    return !entry.second->running() || entry.second->server().executed() == checker_.agreed();
+    const auto& [id, machine] = entry;
+    return !machine->running() || checker_.distrusts(id) ||
+           machine->server().executed() == checker_.agreed();
   });
 }
 
@@ -129,6 +138,7 @@ void World::start(ServerId server) {
   if (started.running()) return;
   started.start();
   if (!started.running()) return;
+  if (const auto twin = twins_.find(server); twin != twins_.end()) twin->second.machine->start();
   connections_[server] = next_connection_++;
   clients(server.site).connected(server.server);
 }
@@ -136,8 +146,100 @@ void World::start(ServerId server) {
 void World::crash(ServerId server) {
   if (!machine(server).running()) return;
   machine(server).crash(random_);
+  if (const auto twin = twins_.find(server); twin != twins_.end()) {
+    twin->second.machine->crash(random_);
+  }
   connections_.erase(server);
   clients(server.site).disconnected(server.server);
+}
+
+void World::distrust(ServerId server) {
+  trace_.add(Trace::Event::kFault);
+  checker_.distrust(server);
+  std::uint32_t liars = 0;
+  for (const auto& [id, machine] : machines_) {
+    if (id.site == server.site && checker_.distrusts(id)) ++liars;
+  }
+  const SiteConfig& site = config_.sites[server.site];
+  STEWARD_CHECK(site.protocol == LocalProtocol::kPbft && liars <= site.faults);
+}
+
+void World::corrupt(const std::vector<ServerId>& servers, std::vector<StrategyPtr> strategies) {
+  const auto adversary =
+      std::make_shared<Adversary>(config_, adversary_random_.fork(), std::move(strategies));
+  for (const ServerId server : servers) {
+    distrust(server);
+    machine(server).corrupt(adversary);
+  }
+}
+
+void World::corrupt(const std::vector<ServerId>& servers, StrategyPtr strategy) {
+  std::vector<StrategyPtr> strategies;
+  strategies.push_back(std::move(strategy));
+  corrupt(servers, std::move(strategies));
+}
+
+std::vector<std::string> World::corrupt_at_random() {
+  std::vector<std::string> told;
+  const auto corrupt_with = [&](const std::vector<ServerId>& servers) {
+    auto strategies = draw_strategies(config_, *keys_.directory, adversary_random_);
+    std::string line = "byzantine:";
+    for (const ServerId server : servers) line += " " + to_string(server);
+    for (const StrategyPtr& strategy : strategies) line += ", " + strategy->name();
+    told.push_back(std::move(line));
+    corrupt(servers, std::move(strategies));
+  };
+  const bool one_mind = adversary_random_.below(2) == 0;
+  std::vector<ServerId> all;
+  for (SiteId site = 0; site < config_.sites.size(); ++site) {
+    const SiteConfig& each = config_.sites[site];
+    if (each.protocol != LocalProtocol::kPbft || each.faults == 0) continue;
+    const auto servers = static_cast<std::uint32_t>(each.servers.size());
+    const auto first = static_cast<ServerIndex>(adversary_random_.below(servers));
+    std::vector<ServerId> liars;
+    for (std::uint64_t left = adversary_random_.below(each.faults + 1); left > 0; --left) {
+      liars.push_back({site, static_cast<ServerIndex>((first + liars.size()) % servers)});
+    }
+    if (!liars.empty() && adversary_random_.below(6) == 0) {
+      make_twins(liars.back(), adversary_random_.between(200ms, 5s));
+      told.push_back("byzantine: twins of " + to_string(liars.back()));
+      liars.pop_back();
+    }
+    if (liars.empty()) continue;
+    if (one_mind) {
+      all.insert(all.end(), liars.begin(), liars.end());
+    } else {
+      corrupt_with(liars);
+    }
+  }
+  if (!all.empty()) corrupt_with(all);
+  return told;
+}
+
+void World::make_twins(ServerId server, Duration interval) {
+  distrust(server);
+  Twin& twin = twins_[server];
+  // Only the first is known to clients.
+  twin.machine = std::make_unique<Machine>(server, environment_, disk_, network_,
+                                           [](ServerId, const replica::ToClient&) {});
+  const auto face = [&](bool second) {
+    std::vector<StrategyPtr> strategies;
+    strategies.push_back(make_face(twin.peers, second));
+    return std::make_shared<Adversary>(config_, adversary_random_.fork(), std::move(strategies));
+  };
+  machine(server).corrupt(face(false));
+  twin.machine->corrupt(face(true));
+  draw_twin_sides(server, interval);
+  if (machine(server).running()) twin.machine->start();
+}
+
+void World::draw_twin_sides(ServerId server, Duration interval) {
+  std::set<ServerId>& second = *twins_.at(server).peers;
+  second.clear();
+  for (const auto& [id, machine] : machines_) {
+    if (id != server && adversary_random_.below(2) == 0) second.insert(id);
+  }
+  events_.after(interval, [this, server, interval] { draw_twin_sides(server, interval); });
 }
 
 void World::deliver(ServerId from, ServerId to, const Frame& frame) {
@@ -146,7 +248,9 @@ void World::deliver(ServerId from, ServerId to, const Frame& frame) {
   trace_.add((std::uint64_t{from.site} << 48) ^ (std::uint64_t{from.server} << 32) ^
              (std::uint64_t{to.site} << 16) ^ to.server);
   trace_.add(*frame);
-  machine(to).receive(from, frame);
+  const auto twin = twins_.find(to);
+  const bool second = twin != twins_.end() && twin->second.peers->contains(from);
+  (second ? *twin->second.machine : machine(to)).receive(from, frame);
 }
 
 void World::carry_to_server(SiteId site, ServerIndex to, const Frame& frame) {
@@ -169,11 +273,7 @@ void World::carry_to_client(ServerId from, const replica::ToClient& message) {
                          ? message.client == keys_.clients[from.site]->public_key()
                          : message.connection == connection->second;
   if (!meant) return;
-  auto carried = std::make_shared<wire::ClientMessage>(message.message);
-  if (liars_.contains(from)) {
-    if (carried->has_reply()) carried->mutable_reply()->mutable_result()->append("lie");
-    if (carried->has_query_reply()) carried->mutable_query_reply()->set_result("lie");
-  }
+  const auto carried = std::make_shared<const wire::ClientMessage>(message.message);
   events_.after(config_.topology.local.latency, [this, from, carried, id = connection->second] {
     const auto open = connections_.find(from);
     if (open == connections_.end() || open->second != id) return;
@@ -187,6 +287,7 @@ void World::sample() {
     max_backlog_ = std::max(max_backlog_, machine->backlog());
     max_queued_events_ =
         std::max(max_queued_events_, std::uint64_t{machine->server().status().queued_events()});
+    checker_.server_status(id, machine->server().status());
   }
   events_.after(kSampleInterval, [this] { sample(); });
 }

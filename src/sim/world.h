@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/attacks.h"
 #include "sim/fault_plan.h"
 #include "sim/site_clients.h"
 
@@ -37,8 +38,15 @@ class World {
   void inject(const Fault& fault);
   void schedule(const std::vector<PlannedFault>& plan);
   void heal();  // restarts, reconnects and calms everything
-  // From now on this server's answers to clients are wrong.
-  void make_liar(ServerId server) { liars_.insert(server); }
+  // From now on these servers are Byzantine and of one mind: at most f of a site in a run.
+  void corrupt(const std::vector<ServerId>& servers, std::vector<StrategyPtr> strategies);
+  void corrupt(const std::vector<ServerId>& servers, StrategyPtr strategy);
+  // From now on there are two of this server, the second with an empty disk; each peer talks to
+  // one of them, and whom to is drawn anew after each `interval`. The server counts as Byzantine.
+  void make_twins(ServerId server, Duration interval);
+
+  // Up to f servers of each site with pbft, with attacks drawn from the seed. Says which and how.
+  std::vector<std::string> corrupt_at_random();
 
   Machine& machine(ServerId server) { return *machines_.at(server); }
   SiteClients& clients(SiteId site) { return *clients_.at(site); }
@@ -61,6 +69,8 @@ class World {
   void carry_to_client(ServerId from, const replica::ToClient& message);
   void start(ServerId server);
   void crash(ServerId server);
+  void distrust(ServerId server);
+  void draw_twin_sides(ServerId server, Duration interval);
   void sample();
   bool settled();
 
@@ -79,7 +89,14 @@ class World {
   // The connection of its site's clients to each running server.
   std::map<ServerId, replica::ConnectionId> connections_;
   replica::ConnectionId next_connection_ = 1;
-  std::set<ServerId> liars_;
+  // The second of each pair of twins, and the peers that talk to it.
+  struct Twin {
+    std::unique_ptr<Machine> machine;
+    std::shared_ptr<std::set<ServerId>> peers = std::make_shared<std::set<ServerId>>();
+  };
+  std::map<ServerId, Twin> twins_;
+  DiskModel disk_;
+  Random adversary_random_;
   std::set<SiteId> cut_sites_;
   std::size_t max_backlog_ = 0;
   std::uint64_t max_queued_events_ = 0;

@@ -165,7 +165,7 @@ TEST_F(Faults, ACutSiteServesReadsAndCatchesUpOnItsReturn) {
 
 TEST_F(Faults, ALyingServerNeverGetsPastAClient) {
   make(test_cluster(3, 4));
-  for (SiteId site = 0; site < 3; ++site) world_->make_liar({site, 1});
+  for (SiteId site = 0; site < 3; ++site) world_->corrupt({{site, 1}}, lie_to_clients());
   world_->run_for(5s);
   for (SiteId site = 0; site < 3; ++site) {
     EXPECT_GT(world_->clients(site).update_latencies().size(), 50U);

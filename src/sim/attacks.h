@@ -1,0 +1,45 @@
+// The ways to misbehave that runs choose from (adversary.h says what they stand in).
+#pragma once
+
+#include "sim/adversary.h"
+
+namespace steward::sim {
+
+// --- Agreement in the site (attacks_agreement.cc).
+StrategyPtr mute();           // says nothing to anybody
+StrategyPtr silent_leader();  // proposes nothing and announces no view, takes part otherwise
+// Leads with different batches for different peers; its colluders vote as each peer expects.
+StrategyPtr equivocate();
+StrategyPtr delay_proposals(Duration delay);
+// Proposals and view announcements reach only as many as it takes; bodies are never shown.
+StrategyPtr withhold_bodies();
+// View changes for views near and far, stale ones, such that conceal what was prepared, and new
+// views that nobody asked for.
+StrategyPtr forge_view_changes();
+// Votes, statuses, shares and requests for views and sequences far away, `copies` for each message
+// that the server means to send.
+StrategyPtr flood(std::uint32_t copies);
+// Keeps a client's updates from being ordered while it leads.
+StrategyPtr censor_client(Bytes client);
+// The same with what comes from another site.
+StrategyPtr censor_site(SiteId site);
+
+// --- The site as one machine (attacks_site.cc).
+StrategyPtr poison_shares();    // wrong shares of signatures, wrong proofs
+StrategyPtr lie_in_transfer();  // wrong manifests and pages
+StrategyPtr lie_to_clients();
+StrategyPtr withhold_site_data();  // neither forwards to other sites nor spreads what comes
+// Deals a wrong subshare to one holder, complains of right ones. Ideal keys only.
+StrategyPtr lie_in_renewal();
+StrategyPtr accuse_falsely();  // shows right shares of others around as wrong
+
+// --- Anything (attacks_mutation.cc).
+// One message of every `one_in` is changed in a random field, at random depth, or replaced by an
+// earlier one.
+StrategyPtr mutate(std::uint32_t one_in);
+
+// One to three of these, by chance. Equal numbers, equal strategies.
+std::vector<StrategyPtr> draw_strategies(const ClusterConfig& config,
+                                         const crypto::KeyDirectory& keys, Random& random);
+
+}  // namespace steward::sim
