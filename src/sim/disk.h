@@ -1,5 +1,7 @@
 // A server's disk: what is synced stays, what is not is lost from some write on when the server
-// crashes. Group commit as in storage/log_writer.h.
+// crashes. That is what the log of a real store makes of sectors that were torn, lost or written in
+// another order: it is read up to the first record whose checksum does not fit. Group commit as in
+// storage/log_writer.h.
 #pragma once
 
 #include <deque>
@@ -30,6 +32,8 @@ class Disk final : public storage::Store {
   // Keeps a random prefix of what is not durable, forgets the rest with its `done`s.
   void crash(Random& random);
 
+  void set_slowness(std::uint32_t times) { times_ = times; }  // for syncs not yet begun
+
   std::size_t unsynced_writes() const { return queue_.size(); }
 
   std::size_t bytes() const;  // what a restart would find
@@ -54,6 +58,7 @@ class Disk final : public storage::Store {
   const DiskModel model_;
   std::map<Bytes, Bytes, std::less<>> durable_;
   std::deque<Entry> queue_;  // written, not yet durable
+  std::uint32_t times_ = 1;
   bool syncing_ = false;
   bool completing_ = false;
   std::optional<EventQueue::EventId> next_event_;  // the end of a sync, or a flush

@@ -17,6 +17,8 @@ struct WorldOptions {
   Workload workload;
   Costs costs;
   DiskModel disk;
+  // What happens, for people to read, as it happens.
+  std::function<void(Duration at, const std::string& what)> tell;
 };
 
 class World {
@@ -34,9 +36,12 @@ class World {
   // compared; at most for `bound`. False, and a violation, when that was not enough.
   bool settle(Duration bound);
 
+  // A server that crashed twice comes back with its second Restart.
   void inject(const Fault& fault);
-  void schedule(const std::vector<PlannedFault>& plan);
+  void schedule(const FaultPlan& plan);
   void heal();  // restarts, reconnects and calms everything
+  // The same for all servers but these, among those healed. Whole sites outside stay cut.
+  void heal_all_but(const std::set<ServerId>& outside);
   // From now on this server's answers to clients are wrong.
   void make_liar(ServerId server) { liars_.insert(server); }
 
@@ -48,6 +53,7 @@ class World {
   const Network& network() const { return network_; }
   Checker& checker() { return checker_; }
   const Checker& checker() const { return checker_; }
+  const ClusterConfig& config() const { return config_; }
   const EventQueue& events() const { return events_; }
   std::uint64_t trace_hash() const { return trace_.hash(); }
   std::size_t max_backlog() const { return max_backlog_; }  // of one machine, sampled
@@ -64,8 +70,33 @@ class World {
   void sample();
   bool settled();
 
+  struct Loop {
+    RestartLoop how;
+    bool down = false;
+    EventQueue::EventId next;
+  };
+  void run_loop(const RestartLoop& loop);
+  void turn_loop(ServerId server);
+  void hold(ServerId server);     // down …
+  void release(ServerId server);  // … until released as often
+  void heal_server(ServerId server);
+  void pause(ServerId server, bool on);
+  void apply(const SetNetwork& fault) { network_.set_faults(fault.faults); }
+  void apply(const Crash& fault) { hold(fault.server); }
+  void apply(const Restart& fault) { release(fault.server); }
+  void apply(const RestartLoop& fault) { run_loop(fault); }
+  void apply(const Pause& fault) { pause(fault.server, fault.on); }
+  void apply(const SlowCpu& fault) { machine(fault.server).slow_cpu(fault.times); }
+  void apply(const SlowDisk& fault) { machine(fault.server).slow_disk(fault.times); }
+  void apply(const SlowLinks& fault) { network_.slow_links(fault.server, fault.times); }
+  void apply(const SetClock& fault) { machine(fault.server).set_clock(fault.percent); }
+  void apply(const JumpClock& fault) { machine(fault.server).jump_clock(fault.by); }
+  void apply(const CutSite& fault);
+  void apply(const Block& fault);
+
   const ClusterConfig config_;
   const Costs costs_;
+  const std::function<void(Duration at, const std::string& what)> tell_;
   const ClusterKeys keys_;
   const wire::Domain domain_;
   Random random_;
@@ -73,7 +104,7 @@ class World {
   Trace trace_;
   Checker checker_;
   Network network_;
-  const Environment environment_;
+  Environment environment_;
   std::map<ServerId, std::unique_ptr<Machine>> machines_;
   std::vector<std::unique_ptr<SiteClients>> clients_;
   // The connection of its site's clients to each running server.
@@ -81,6 +112,9 @@ class World {
   replica::ConnectionId next_connection_ = 1;
   std::set<ServerId> liars_;
   std::set<SiteId> cut_sites_;
+  std::map<ServerId, std::uint32_t> down_;    // crashed how often
+  std::map<ServerId, std::uint32_t> paused_;  // how often
+  std::map<ServerId, Loop> loops_;
   std::size_t max_backlog_ = 0;
   std::uint64_t max_queued_events_ = 0;
 };
