@@ -10,7 +10,7 @@ namespace steward::sim {
 namespace {
 
 constexpr Sequence kDigestInterval = 64;          // sequences between compared state digests
-constexpr std::uint64_t kInvariantInterval = 16;  // steps between checks, which walk all slots
+constexpr std::uint64_t kInvariantInterval = 64;  // steps between checks, which walk all slots
 constexpr std::size_t kMaxMarks = 4096;           // begun and not ended
 constexpr std::size_t kMaxPausedJobs = 4096;      // what sockets hold for a machine that is paused
 

@@ -11,8 +11,9 @@ namespace steward::sim {
 namespace {
 
 constexpr Duration kProbeInterval{50'000};
-constexpr Duration kShortestThought{5'000};
-constexpr Duration kLongestThought{100'000};
+constexpr std::uint64_t kFullLoad = 32;  // one run in so many
+constexpr Duration kShortestThought{10'000};
+constexpr Duration kLongestThought{200'000};
 
 std::string text(const Latency& latency) {
   if (latency.count == 0) return "none";
@@ -20,13 +21,24 @@ std::string text(const Latency& latency) {
                      to_ms(latency.median), to_ms(latency.p99), to_ms(latency.max));
 }
 
-WorldOptions with_drawn_load(const RunOptions& options) {
+// Messages for one update, as so many times those of a site of four: the more, the less often users
+// ask, so that runs of all clusters take about as long.
+std::int64_t weight(const ClusterConfig& config) {
+  std::size_t pairs = 0;
+  for (const SiteConfig& site : config.sites) {
+    const bool lies = site.protocol == LocalProtocol::kPbft;
+    pairs += site.servers.size() * (lies ? site.servers.size() : 1);
+  }
+  return 1 + static_cast<std::int64_t>(pairs / 16);
+}
+
+WorldOptions with_drawn_load(const ClusterConfig& config, const RunOptions& options) {
   WorldOptions world = options.world;
   Random random(options.world.seed ^ 0x10adULL);
   world.workload.users = 1 + static_cast<std::uint32_t>(random.below(world.workload.users));
-  // One run in four as fast as it goes.
-  if (random.below(4) != 0)
-    world.workload.think = random.between(kShortestThought, kLongestThought);
+  // Some runs as fast as it goes.
+  if (random.below(kFullLoad) == 0) return world;
+  world.workload.think = random.between(kShortestThought, kLongestThought) * weight(config);
   return world;
 }
 
@@ -81,18 +93,22 @@ Result<Report> run(const ClusterConfig& config, const RunOptions& options) {
 }
 
 Result<Report> run(const ClusterConfig& config, const RunOptions& options, FaultPlan plan) {
-  auto made = World::make(config, options.vary_load ? with_drawn_load(options) : options.world);
+  auto made =
+      World::make(config, options.vary_load ? with_drawn_load(config, options) : options.world);
   if (!made) return made.error();
   World& world = **made;
   world.schedule(plan);
   world.start_clients();
-  while (world.now() < options.duration) {
+  const auto stopped = [&] {
+    return options.stop_at_violation && !world.checker().violations().empty();
+  };
+  while (world.now() < options.duration && !stopped()) {
     world.run_for(std::min(kProbeInterval, options.duration - world.now()));
     if (options.probe) options.probe(world);
   }
   const Duration bound = options.bound.value_or(progress_bound(config));
   // What goes wrong is among the violations.
-  if (demand_progress(world, plan.outside, options.load, bound)) {
+  if (!stopped() && demand_progress(world, plan.outside, options.load, bound) && !stopped()) {
     world.heal();
     (void)world.settle(options.settle.value_or(bound));
   }

@@ -20,6 +20,7 @@ struct RunOptions {
   Duration load{5'000'000};        // of the liveness phase, virtual
   std::optional<Duration> bound;   // of the liveness phase; nullopt: progress_bound()
   std::optional<Duration> settle;  // until all rests when all is healed; nullopt: the same
+  bool stop_at_violation = false;  // within 50 ms of virtual time
   // Asked every 50 ms of virtual time under faults, for checks of the caller's own.
   std::function<void(World&)> probe;
 };

@@ -41,6 +41,7 @@ void say(int to, char what, std::string_view text) {
 [[noreturn]] void child(const ClusterConfig& config, RunOptions options, const FaultPlan& plan,
                         bool tell, int to) {
   (void)dup2(to, STDERR_FILENO);
+  options.stop_at_violation = true;
   if (tell) {
     options.world.tell = [to](Duration at, const std::string& what) {
       say(to, kTold, fmt::format("{:10.3f} s  {}", to_ms(at) / 1e3, what));

@@ -74,7 +74,9 @@ void planted(World& world) {
 TEST(Shorten, FindsTheFaultsBehindAPlantedViolation) {
   const ClusterConfig config = *flat_cluster("pbft/4");
   RunOptions options = long_run();
-  options.world.workload.think = 50ms;
+  options.duration = 10s;
+  options.load = 100ms;
+  options.world.workload.think = 200ms;
   options.probe = planted;
   const Attempt attempt = [&config](const RunOptions& how, const FaultPlan& plan) {
     return run_apart(config, how, plan, false);
