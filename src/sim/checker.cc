@@ -15,6 +15,7 @@ Checker::Checker(std::shared_ptr<const crypto::KeyDirectory> keys, wire::Domain 
     : keys_(std::move(keys)), domain_(std::move(domain)), reference_(std::move(reference)) {}
 
 void Checker::violation(std::string what) {
+  if (hear_) hear_(what);
   if (violations_.size() < kMaxViolations) violations_.push_back(std::move(what));
 }
 

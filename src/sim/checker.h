@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -42,6 +43,8 @@ class Checker {
   void update_completed(const Bytes& payload, const Bytes& result, Sequence sequence);
 
   void violation(std::string what);
+  // Who hears of each at once; nobody unless asked for.
+  void on_violation(std::function<void(const std::string&)> hear) { hear_ = std::move(hear); }
 
   const std::vector<std::string>& violations() const { return violations_; }
   Sequence agreed() const { return agreed_; }  // highest sequence that any server has executed
@@ -90,6 +93,7 @@ class Checker {
   std::uint64_t updates_ = 0;
   std::uint64_t digests_compared_ = 0;
   std::vector<std::string> violations_;
+  std::function<void(const std::string&)> hear_;
 };
 
 }  // namespace steward::sim

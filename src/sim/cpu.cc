@@ -56,7 +56,13 @@ void Cpu::run(Lane lane, std::function<Duration()> start, std::function<void()> 
   if (!running_) next();
 }
 
+void Cpu::pause(bool paused) {
+  paused_ = paused;
+  if (!paused && !running_) next();
+}
+
 void Cpu::next() {
+  if (paused_) return;
   std::optional<std::size_t> lane;
   for (std::size_t i = 0; i < lanes_.size(); ++i) {
     if (lanes_[i].jobs.empty()) continue;
@@ -65,7 +71,7 @@ void Cpu::next() {
   if (!lane) return;
   Queue& queue = lanes_[*lane];
   Job& job = queue.jobs.front();
-  if (!job.left) job.left = job.start();
+  if (!job.left) job.left = job.start() * times_;
   const Duration slice = std::min(*job.left, kSlice);
   *job.left -= slice;
   queue.used += slice;

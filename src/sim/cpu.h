@@ -47,6 +47,10 @@ class Cpu {
 
   void reset();  // forgets all work
 
+  void set_slowness(std::uint32_t times) { times_ = times; }  // for work not yet begun
+  void pause(bool paused);  // at the end of a slice of work; what is asked for waits
+  bool paused() const { return paused_; }
+
   std::size_t queued() const;
 
  private:
@@ -65,6 +69,8 @@ class Cpu {
 
   EventQueue& events_;
   std::array<Queue, 3> lanes_;
+  std::uint32_t times_ = 1;
+  bool paused_ = false;
   std::optional<EventQueue::EventId> running_;
 };
 

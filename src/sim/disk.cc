@@ -34,7 +34,7 @@ void Disk::start_sync() {
   std::size_t bytes = 0;
   for (const Entry& entry : queue_) bytes += bytes_of(entry.batch);
   const Duration writing(bytes * 1'000'000 / model_.bytes_per_s);
-  next_event_ = events_.after(model_.sync + writing,
+  next_event_ = events_.after((model_.sync + writing) * times_,
                               [this, entries = queue_.size()] { finish_sync(entries); });
 }
 

@@ -1,5 +1,7 @@
 // A server's disk: what is synced stays, what is not is lost from some write on when the server
-// crashes. Group commit as in storage/log_writer.h.
+// crashes. That is what the log of a real store makes of sectors that were torn, lost or written in
+// another order: it is read up to the first record whose checksum does not fit. Group commit as in
+// storage/log_writer.h.
 #pragma once
 
 #include <deque>
@@ -34,6 +36,7 @@ class Disk final : public storage::Store {
   using Image = std::map<Bytes, Bytes, std::less<>>;
   Image image() const { return durable_; }
   void replace(Image image) { durable_ = std::move(image); }
+  void set_slowness(std::uint32_t times) { times_ = times; }  // for syncs not yet begun
 
   std::size_t unsynced_writes() const { return queue_.size(); }
 
@@ -59,6 +62,7 @@ class Disk final : public storage::Store {
   const DiskModel model_;
   Image durable_;
   std::deque<Entry> queue_;  // written, not yet durable
+  std::uint32_t times_ = 1;
   bool syncing_ = false;
   bool completing_ = false;
   std::optional<EventQueue::EventId> next_event_;  // the end of a sync, or a flush

@@ -1,6 +1,9 @@
 #include "sim/fault_plan.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <functional>
 
 namespace steward::sim {
 namespace {
@@ -8,107 +11,343 @@ namespace {
 constexpr Duration kShortestOutage{200'000};
 constexpr Duration kLongestOutage{4'000'000};
 constexpr Duration kLongestCalm{10'000'000};
+constexpr Duration kLongestStorm{3'000'000};
+
+using FaultMaker = std::function<Fault(ServerId)>;
 
 bool toss(Random& random) { return random.below(2) == 0; }
 
+// Small numbers as often as large ones: 2 … `most`, even over the powers of two.
+std::uint32_t strength(Random& random, std::uint32_t most) {
+  std::uint32_t doublings = 0;
+  while (2U << doublings < most) ++doublings;
+  const std::uint64_t scale = 2ULL << random.below(doublings + 1);
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(scale + random.below(scale), most));
+}
+
+FaultKinds draw_subset(FaultKinds kinds, Random& random) {
+  for (bool FaultKinds::*kind :
+       {&FaultKinds::loss, &FaultKinds::delay, &FaultKinds::duplication, &FaultKinds::corruption,
+        &FaultKinds::crashes, &FaultKinds::restart_loops, &FaultKinds::pauses,
+        &FaultKinds::slow_cpus, &FaultKinds::slow_disks, &FaultKinds::slow_links,
+        &FaultKinds::partitions, &FaultKinds::clocks, &FaultKinds::cuts, &FaultKinds::storms}) {
+    const bool chosen = toss(random);
+    kinds.*kind = kinds.*kind && chosen;
+  }
+  return kinds;
+}
+
 NetworkFaults draw_network(const FaultKinds& kinds, Random& random) {
   NetworkFaults faults;
-  const bool loss = toss(random) && kinds.loss;
-  const bool duplication = toss(random) && kinds.duplication;
-  const bool jitter = toss(random) && kinds.delay;
-  const bool spikes = toss(random) && kinds.delay;
   const auto ppm = [&random](std::uint64_t most) {
     return static_cast<std::uint32_t>(1 + random.below(most));
   };
-  if (loss) faults.loss_ppm = ppm(toss(random) ? 10'000 : 100'000);
-  if (duplication) faults.duplicate_ppm = ppm(100'000);
+  if (kinds.loss) faults.loss_ppm = ppm(toss(random) ? 10'000 : 100'000);
+  if (kinds.duplication) faults.duplicate_ppm = ppm(100'000);
+  if (kinds.corruption) faults.corrupt_ppm = ppm(20'000);
+  if (!kinds.delay) return faults;
+  const bool jitter = toss(random);
   if (jitter) faults.jitter = random.between(10us, 20ms);
-  if (spikes) faults.spike_ppm = ppm(20'000);
-  if (spikes) faults.spike = random.between(10ms, 1s);
+  if (!jitter || toss(random)) {
+    faults.spike_ppm = ppm(20'000);
+    faults.spike = random.between(10ms, 1s);
+  }
   return faults;
 }
 
-// Outages one after the other, each over before the next, all over before `duration`.
-template <class Begin, class End>
-void add_outages(Duration duration, Random& random, std::vector<PlannedFault>& plan, Begin begin,
-                 End end) {
-  Duration at = random.between(Duration(0), kLongestCalm);
-  while (true) {
-    const Duration over = at + random.between(kShortestOutage, kLongestOutage);
-    if (over >= duration) return;
-    const auto victim = random.next();
-    plan.push_back({at, begin(victim)});
-    plan.push_back({over, end(victim)});
-    at = over + random.between(kShortestOutage, kLongestCalm);
+class Planner {
+ public:
+  Planner(const ClusterConfig& config, const FaultKinds& kinds, Duration duration, Random random)
+      : config_(config), duration_(duration), random_(random) {
+    kinds_ = draw_subset(kinds, random_);
+    for (SiteId site = 0; site < config.sites.size(); ++site) {
+      for (ServerIndex i = 0; i < config.sites[site].servers.size(); ++i) all_.push_back({site, i});
+    }
   }
-}
 
-// Members first, first + step, … of a group of `size`: the victims of one series of outages, so
-// that series that run at the same time never share one.
-std::uint32_t pick(std::uint64_t victim, std::uint32_t first, std::uint32_t step,
-                   std::uint32_t size) {
-  const std::uint32_t members = (size - first + step - 1) / step;
-  return first + step * static_cast<std::uint32_t>(victim % members);
-}
+  FaultPlan make() {
+    plan_.episodes.push_back({Duration(0), duration_, true, SetNetwork{draw_network()}});
+    const std::vector<FaultMaker> makers = server_faults();
+    for (SiteId site = 0; site < config_.sites.size(); ++site) add_server_outages(site, makers);
+    if (kinds_.cuts) add_cuts();
+    if (kinds_.storms) add_storms();
+    for (SiteId site = 0; site < config_.sites.size(); ++site) leave_servers_out(site, makers);
+    if (kinds_.cuts) leave_sites_out();
+    std::stable_sort(plan_.episodes.begin(), plan_.episodes.end(),
+                     [](const Episode& a, const Episode& b) { return a.from < b.from; });
+    return std::move(plan_);
+  }
 
-}  // namespace
+ private:
+  NetworkFaults draw_network() { return sim::draw_network(kinds_, random_); }
 
-std::vector<PlannedFault> make_fault_plan(const ClusterConfig& config, const FaultKinds& kinds,
-                                          Duration duration, Random random) {
-  std::vector<PlannedFault> plan;
-  plan.push_back({Duration(0), SetNetwork{draw_network(kinds, random)}});
-  const auto sites = static_cast<std::uint32_t>(config.sites.size());
-  if (toss(random) && kinds.crashes) {
-    for (SiteId site = 0; site < sites; ++site) {
-      const SiteConfig& each = config.sites[site];
-      const auto servers = static_cast<std::uint32_t>(each.servers.size());
-      for (std::uint32_t series = 0; series < each.faults; ++series) {
-        const auto server = [&](std::uint64_t victim) {
-          return ServerId{site, pick(victim, series, each.faults, servers)};
-        };
-        add_outages(
-            duration, random, plan, [&](std::uint64_t v) { return Fault(Crash{server(v)}); },
-            [&](std::uint64_t v) { return Fault(Restart{server(v)}); });
+  std::vector<ServerId> others(ServerId self) const {
+    std::vector<ServerId> out;
+    for (const ServerId& each : all_) {
+      if (each != self) out.push_back(each);
+    }
+    return out;
+  }
+
+  // Some of its site's others, at least one.
+  std::vector<ServerId> some_others(ServerId self) {
+    std::vector<ServerId> out = others(self);
+    std::erase_if(out, [&](ServerId each) { return each.site != self.site; });
+    const std::size_t left = 1 + random_.below(out.size());
+    while (out.size() > left) out.erase(out.begin() + static_cast<long>(random_.below(out.size())));
+    return out;
+  }
+
+  Fault draw_partition(ServerId server) {
+    switch (random_.below(4)) {
+      case 0:
+        return Block{{server}, others(server)};  // mute
+      case 1:
+        return Block{others(server), {server}};  // deaf
+      case 2:
+        return Block{{server}, some_others(server)};
+      default:
+        return Block{some_others(server), {server}};
+    }
+  }
+
+  Fault draw_clock(ServerId server) {
+    if (toss(random_)) {
+      return SetClock{server, static_cast<std::uint32_t>(50 + random_.below(151))};
+    }
+    // Timers run on clocks that nobody sets back: they only lag a little.
+    if (toss(random_)) return JumpClock{server, -random_.between(10ms, 1s)};
+    return JumpClock{server, random_.between(10ms, 60s)};
+  }
+
+  // The kinds that are switched on and hit one server.
+  std::vector<FaultMaker> server_faults() {
+    std::vector<FaultMaker> makers;
+    if (kinds_.crashes) makers.emplace_back([](ServerId id) { return Crash{id}; });
+    if (kinds_.restart_loops) {
+      makers.emplace_back([this](ServerId id) {
+        return RestartLoop{id, random_.between(1ms, 500ms), random_.between(1ms, 200ms)};
+      });
+    }
+    if (kinds_.pauses) makers.emplace_back([](ServerId id) { return Pause{id}; });
+    if (kinds_.slow_cpus) {
+      makers.emplace_back([this](ServerId id) { return SlowCpu{id, strength(random_, 64)}; });
+    }
+    if (kinds_.slow_disks) {
+      makers.emplace_back([this](ServerId id) { return SlowDisk{id, strength(random_, 1024)}; });
+    }
+    if (kinds_.slow_links) {
+      makers.emplace_back([this](ServerId id) { return SlowLinks{id, strength(random_, 4096)}; });
+    }
+    if (kinds_.partitions) {
+      makers.emplace_back([this](ServerId id) { return draw_partition(id); });
+    }
+    if (kinds_.clocks) makers.emplace_back([this](ServerId id) { return draw_clock(id); });
+    return makers;
+  }
+
+  // Outages one after the other, each over before the next, all over before the end.
+  void add_outages(const std::function<Fault()>& draw) {
+    Duration at = random_.between(Duration(0), std::min(kLongestCalm, duration_));
+    while (true) {
+      const Duration over = at + random_.between(kShortestOutage, kLongestOutage);
+      if (over >= duration_) return;
+      plan_.episodes.push_back({at, over, false, draw()});
+      at = over + random_.between(kShortestOutage, kLongestCalm);
+    }
+  }
+
+  // One of members first, first + step, … of a group of `size`: the victims of one series of
+  // outages, so that series that run at the same time never share one.
+  std::uint32_t pick(std::uint32_t first, std::uint32_t step, std::size_t size) {
+    const std::uint64_t members = (size - first + step - 1) / step;
+    return first + step * static_cast<std::uint32_t>(random_.below(members));
+  }
+
+  void add_server_outages(SiteId site, const std::vector<FaultMaker>& makers) {
+    const SiteConfig& each = config_.sites[site];
+    if (makers.empty()) return;
+    for (std::uint32_t series = 0; series < each.faults; ++series) {
+      add_outages([&] {
+        const ServerId victim{site, pick(series, each.faults, each.servers.size())};
+        return makers[random_.below(makers.size())](victim);
+      });
+    }
+  }
+
+  void add_cuts() {
+    for (std::uint32_t series = 0; series < config_.site_faults; ++series) {
+      add_outages([&] {
+        return CutSite{pick(series, config_.site_faults, config_.sites.size()), true};
+      });
+    }
+  }
+
+  void add_storms() {
+    for (std::uint64_t left = 1 + random_.below(3); left > 0; --left) {
+      const Duration at = random_.between(Duration(0), duration_);
+      const Duration over = at + random_.between(kShortestOutage, kLongestStorm);
+      if (over < duration_) add_storm(at, over);
+    }
+  }
+
+  void add_storm(Duration at, Duration over) {
+    const std::uint64_t kind = random_.below(5);
+    if (kind == 0) return add_split(at, over);
+    const std::uint32_t times = strength(random_, 1024);
+    const Duration apart = toss(random_) ? Duration(0) : random_.between(1ms, 500ms);
+    for (const ServerId& server : all_) {
+      const Duration from = at + random_.between(Duration(0), apart);
+      const Duration until = std::min(over + random_.between(Duration(0), apart), duration_);
+      if (kind == 1 || kind == 2) plan_.episodes.push_back({from, until, false, Crash{server}});
+      if (kind == 3) plan_.episodes.push_back({from, until, false, Pause{server}});
+      if (kind == 4) plan_.episodes.push_back({from, until, false, SlowLinks{server, times}});
+    }
+  }
+
+  // Two parts that do not hear each other, of whatever sizes.
+  void add_split(Duration at, Duration over) {
+    Block there;
+    for (const ServerId& server : all_) (toss(random_) ? there.from : there.to).push_back(server);
+    const Block back{there.to, there.from};
+    plan_.episodes.push_back({at, over, false, there});
+    if (toss(random_)) plan_.episodes.push_back({at, over, false, back});
+  }
+
+  // Up to f servers of the site suffer on in the liveness phase.
+  void leave_servers_out(SiteId site, const std::vector<FaultMaker>& makers) {
+    const SiteConfig& each = config_.sites[site];
+    if (makers.empty()) return;
+    for (std::uint32_t series = 0; series < each.faults; ++series) {
+      if (random_.below(4) == 0) continue;
+      const ServerId server{site, pick(series, each.faults, each.servers.size())};
+      const Fault fault = makers[random_.below(makers.size())](server);
+      plan_.outside.insert(server);
+      // The servers of a site share its links to others: one that is slow makes all slow.
+      if (std::holds_alternative<SlowLinks>(fault) && config_.sites.size() > 1) continue;
+      plan_.episodes.push_back({duration_, duration_, true, fault});
+    }
+  }
+
+  void leave_sites_out() {
+    for (std::uint32_t series = 0; series < config_.site_faults; ++series) {
+      const SiteId site = pick(series, config_.site_faults, config_.sites.size());
+      if (site == 0 || toss(random_)) continue;
+      plan_.episodes.push_back({duration_, duration_, true, CutSite{site, true}});
+      for (const ServerId& server : all_) {
+        if (server.site == site) plan_.outside.insert(server);
       }
     }
   }
-  if (toss(random) && kinds.cuts) {
-    for (std::uint32_t series = 0; series < config.site_faults; ++series) {
-      const auto site = [&](std::uint64_t victim) {
-        return pick(victim, series, config.site_faults, sites);
-      };
-      add_outages(
-          duration, random, plan,
-          [&](std::uint64_t v) {
-            return Fault(CutSite{site(v), true});
-          },
-          [&](std::uint64_t v) {
-            return Fault(CutSite{site(v), false});
-          });
-    }
-  }
-  std::stable_sort(plan.begin(), plan.end(),
-                   [](const PlannedFault& a, const PlannedFault& b) { return a.at < b.at; });
-  return plan;
+
+  const ClusterConfig& config_;
+  const Duration duration_;
+  Random random_;
+  FaultKinds kinds_;
+  std::vector<ServerId> all_;
+  FaultPlan plan_;
+};
+
+std::string list(const std::vector<ServerId>& servers) {
+  std::string out;
+  for (const ServerId& each : servers) out += (out.empty() ? "" : ", ") + to_string(each);
+  return out.empty() ? "nobody" : out;
 }
 
-std::string to_string(const Fault& fault) {
-  if (const auto* crash = std::get_if<Crash>(&fault)) return "crash " + to_string(crash->server);
-  if (const auto* restart = std::get_if<Restart>(&fault)) {
-    return "restart " + to_string(restart->server);
+double seconds(Duration duration) { return static_cast<double>(duration.count()) / 1e6; }
+
+struct Describe {
+  std::string operator()(const Crash& fault) const { return "crash " + to_string(fault.server); }
+  std::string operator()(const Restart& fault) const {
+    return "restart " + to_string(fault.server);
   }
-  if (const auto* cut = std::get_if<CutSite>(&fault)) {
-    return (cut->cut ? "cut site " : "heal site ") + std::to_string(cut->site);
+  std::string operator()(const RestartLoop& fault) const {
+    return fmt::format("{} of {}: {:.1f} ms down, {:.1f} ms up",
+                       fault.on ? "restart loop" : "end of the restart loop",
+                       to_string(fault.server), to_ms(fault.down), to_ms(fault.up));
   }
-  if (const auto* copy = std::get_if<Backup>(&fault)) return "back up " + to_string(copy->server);
-  if (const auto* wipe = std::get_if<Wipe>(&fault)) return "wipe " + to_string(wipe->server);
-  if (const auto* old = std::get_if<Rollback>(&fault)) return "roll back " + to_string(old->server);
-  const NetworkFaults& network = std::get<SetNetwork>(fault).faults;
-  return "network: loss " + std::to_string(network.loss_ppm) + " ppm, duplicates " +
-         std::to_string(network.duplicate_ppm) + " ppm, jitter " +
-         std::to_string(network.jitter.count()) + " us, spikes " +
-         std::to_string(network.spike_ppm) + " ppm up to " + std::to_string(network.spike.count()) +
-         " us";
+  std::string operator()(const Pause& fault) const {
+    return (fault.on ? "pause " : "resume ") + to_string(fault.server);
+  }
+  std::string operator()(const SlowCpu& fault) const { return times("core", fault); }
+  std::string operator()(const SlowDisk& fault) const { return times("disk", fault); }
+  std::string operator()(const SlowLinks& fault) const { return times("links", fault); }
+  std::string operator()(const SetClock& fault) const {
+    return fmt::format("clock of {} at {} %", to_string(fault.server), fault.percent);
+  }
+  std::string operator()(const JumpClock& fault) const {
+    return fmt::format("clock of {} jumps by {:.3f} s", to_string(fault.server), seconds(fault.by));
+  }
+  std::string operator()(const CutSite& fault) const {
+    return (fault.cut ? "cut site " : "heal site ") + std::to_string(fault.site);
+  }
+  std::string operator()(const Backup& fault) const { return "back up " + to_string(fault.server); }
+  std::string operator()(const Wipe& fault) const { return "wipe " + to_string(fault.server); }
+  std::string operator()(const Rollback& fault) const {
+    return "roll back " + to_string(fault.server);
+  }
+  std::string operator()(const Block& fault) const {
+    return fmt::format("{} from {} to {}", fault.on ? "nothing gets" : "again", list(fault.from),
+                       list(fault.to));
+  }
+  std::string operator()(const SetNetwork& fault) const {
+    const NetworkFaults& network = fault.faults;
+    return fmt::format(
+        "network: loss {} ppm, duplicates {} ppm, damage {} ppm, jitter {} us, spikes {} ppm up "
+        "to {} us",
+        network.loss_ppm, network.duplicate_ppm, network.corrupt_ppm, network.jitter.count(),
+        network.spike_ppm, network.spike.count());
+  }
+
+  template <class Slow>
+  static std::string times(const char* what, const Slow& fault) {
+    return fmt::format("{} of {} {} times as slow", what, to_string(fault.server), fault.times);
+  }
+};
+
+struct End {
+  using Maybe = std::optional<Fault>;
+  Maybe operator()(const SetNetwork& /*fault*/) const { return SetNetwork{}; }
+  Maybe operator()(const Crash& fault) const { return Restart{fault.server}; }
+  Maybe operator()(const Restart& /*fault*/) const { return std::nullopt; }
+  Maybe operator()(RestartLoop fault) const { return off(fault); }
+  Maybe operator()(Pause fault) const { return off(fault); }
+  Maybe operator()(const SlowCpu& fault) const { return SlowCpu{fault.server, 1}; }
+  Maybe operator()(const SlowDisk& fault) const { return SlowDisk{fault.server, 1}; }
+  Maybe operator()(const SlowLinks& fault) const { return SlowLinks{fault.server, 1}; }
+  Maybe operator()(const SetClock& fault) const { return SetClock{fault.server, 100}; }
+  Maybe operator()(const JumpClock& /*fault*/) const { return std::nullopt; }
+  Maybe operator()(const CutSite& fault) const { return CutSite{fault.site, false}; }
+  Maybe operator()(const Backup& /*fault*/) const { return std::nullopt; }
+  Maybe operator()(const Wipe& fault) const { return Restart{fault.server}; }
+  Maybe operator()(const Rollback& fault) const { return Restart{fault.server}; }
+  Maybe operator()(Block fault) const { return off(std::move(fault)); }
+
+  template <class Switched>
+  static Fault off(Switched fault) {
+    fault.on = false;
+    return fault;
+  }
+};
+
+}  // namespace
+
+std::optional<Fault> ended(const Fault& fault) { return std::visit(End{}, fault); }
+
+FaultPlan make_fault_plan(const ClusterConfig& config, const FaultKinds& kinds, Duration duration,
+                          Random random) {
+  return Planner(config, kinds, duration, random).make();
+}
+
+std::string to_string(const Fault& fault) { return std::visit(Describe{}, fault); }
+
+std::string to_string(const Episode& episode) {
+  const std::string what = to_string(episode.fault);
+  const double from = seconds(episode.from);
+  if (episode.kept) return fmt::format("{:10.3f} s  {}, for good", from, what);
+  if (!ended(episode.fault)) return fmt::format("{:10.3f} s  {}", from, what);
+  return fmt::format("{:10.3f} s  {}, for {:.3f} s", from, what,
+                     seconds(episode.until - episode.from));
 }
 
 }  // namespace steward::sim

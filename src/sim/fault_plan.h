@@ -2,6 +2,9 @@
 // of faults, each at random strength, within what the cluster is to tolerate.
 #pragma once
 
+#include <optional>
+#include <set>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -11,7 +14,7 @@
 
 namespace steward::sim {
 
-struct SetNetwork {
+struct SetNetwork {  // among all servers
   NetworkFaults faults;
 };
 struct Crash {
@@ -19,6 +22,36 @@ struct Crash {
 };
 struct Restart {
   ServerId server;
+};
+struct RestartLoop {  // down, up, down, … while it is on
+  ServerId server;
+  Duration up{0};
+  Duration down{0};
+  bool on = true;
+};
+struct Pause {  // the machine stands still and keeps its memory, as after SIGSTOP
+  ServerId server;
+  bool on = true;
+};
+struct SlowCpu {
+  ServerId server;
+  std::uint32_t times = 1;  // as long for everything
+};
+struct SlowDisk {
+  ServerId server;
+  std::uint32_t times = 1;
+};
+struct SlowLinks {  // of a server, to and from all others
+  ServerId server;
+  std::uint32_t times = 1;
+};
+struct SetClock {
+  ServerId server;
+  std::uint32_t percent = 100;  // what it counts of the time that passes
+};
+struct JumpClock {
+  ServerId server;
+  Duration by{0};  // negative: set back
 };
 struct CutSite {
   SiteId site = 0;
@@ -35,11 +68,30 @@ struct Wipe {
 struct Rollback {
   ServerId server;
 };
-using Fault = std::variant<SetNetwork, Crash, Restart, CutSite, Backup, Wipe, Rollback>;
+struct Block {  // nothing gets from any of these to any of those; the way back is not touched
+  std::vector<ServerId> from;
+  std::vector<ServerId> to;
+  bool on = true;
+};
+using Fault = std::variant<SetNetwork, Crash, Restart, RestartLoop, Pause, SlowCpu, SlowDisk,
+                           SlowLinks, SetClock, JumpClock, CutSite, Block, Backup, Wipe, Rollback>;
 
-struct PlannedFault {
-  Duration at{0};
+// What ends it; nullopt for what has no end.
+std::optional<Fault> ended(const Fault& fault);
+
+// A fault and its end.
+struct Episode {
+  Duration from{0};
+  Duration until{0};
+  bool kept = false;  // goes on in the liveness phase; `until` does not count
   Fault fault;
+};
+
+struct FaultPlan {
+  std::vector<Episode> episodes;  // in order of `from`
+  // Servers that are not healed for the liveness phase: at most f of a site, or all of at most F
+  // sites. Site 0 leads the cluster for ever and is not among the latter.
+  std::set<ServerId> outside;
 };
 
 // The kinds of faults that a run may draw from.
@@ -47,18 +99,28 @@ struct FaultKinds {
   bool loss = true;
   bool delay = true;
   bool duplication = true;
+  bool corruption = true;
   bool crashes = true;
-  bool cuts = true;
+  bool restart_loops = true;
+  bool pauses = true;
+  bool slow_cpus = true;
+  bool slow_disks = true;
+  bool slow_links = true;
+  bool partitions = true;  // of servers, whole, in part and one-way
+  bool clocks = true;      // that drift and jump
+  bool cuts = true;        // of sites
+  bool storms = true;      // that hit all servers at once, and stop the cluster for a while
 };
-inline constexpr FaultKinds kNoFaults{false, false, false, false, false};
+inline constexpr FaultKinds kNoFaults{false, false, false, false, false, false, false,
+                                      false, false, false, false, false, false, false};
 
-// In order of time, within `duration`. At most f servers of a site are down at once and at most F
-// sites cut or short of more than their f. Everything is healed in the end but the network, which
-// the caller heals.
-std::vector<PlannedFault> make_fault_plan(const ClusterConfig& config, const FaultKinds& kinds,
-                                          Duration duration, Random random);
+// Within `duration`, but for what is kept. But for storms, at most f servers of a site suffer at
+// once, and at most F sites are cut.
+FaultPlan make_fault_plan(const ClusterConfig& config, const FaultKinds& kinds, Duration duration,
+                          Random random);
 
 // As people read it in a trace.
 std::string to_string(const Fault& fault);
+std::string to_string(const Episode& episode);
 
 }  // namespace steward::sim

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+#include <optional>
 #include <set>
 
 #include "sim/testing/clusters.h"
@@ -9,45 +11,101 @@
 namespace steward::sim {
 namespace {
 
+constexpr Duration kLong = 60s;
+
+// The server that an episode of this kind is about; nullopt for the others.
+std::optional<ServerId> victim(const Fault& fault) {
+  if (const auto* crash = std::get_if<Crash>(&fault)) return crash->server;
+  if (const auto* loop = std::get_if<RestartLoop>(&fault)) return loop->server;
+  if (const auto* pause = std::get_if<Pause>(&fault)) return pause->server;
+  if (const auto* cpu = std::get_if<SlowCpu>(&fault)) return cpu->server;
+  if (const auto* disk = std::get_if<SlowDisk>(&fault)) return disk->server;
+  if (const auto* links = std::get_if<SlowLinks>(&fault)) return links->server;
+  if (const auto* clock = std::get_if<SetClock>(&fault)) return clock->server;
+  return std::nullopt;
+}
+
 TEST(FaultPlan, NeverMoreThanTheClusterTolerates) {
-  std::size_t crashes = 0;
+  std::set<std::size_t> seen;
   std::size_t cuts = 0;
   const ClusterConfig config = test_cluster(3, 7);  // f = 2 in each site, F = 1
+  FaultKinds kinds;
+  kinds.storms = false;
   for (std::uint64_t seed = 0; seed < 200; ++seed) {
-    std::map<SiteId, std::set<ServerIndex>> down;
-    std::set<SiteId> cut;
+    const FaultPlan plan = make_fault_plan(config, kinds, kLong, Random(seed));
     Duration last{0};
-    for (const PlannedFault& planned : make_fault_plan(config, {}, 60s, Random(seed))) {
-      EXPECT_GE(planned.at, last);
-      last = planned.at;
-      if (const auto* crash = std::get_if<Crash>(&planned.fault)) {
-        ++crashes;
-        EXPECT_TRUE(down[crash->server.site].insert(crash->server.server).second);
-        EXPECT_LE(down[crash->server.site].size(), 2U);
-      } else if (const auto* restart = std::get_if<Restart>(&planned.fault)) {
-        EXPECT_EQ(down[restart->server.site].erase(restart->server.server), 1U);
-      } else if (const auto* each = std::get_if<CutSite>(&planned.fault)) {
-        if (each->cut) ++cuts;
-        EXPECT_TRUE(each->cut ? cut.insert(each->site).second : cut.erase(each->site) == 1);
-        EXPECT_LE(cut.size(), 1U);
+    for (const Episode& one : plan.episodes) {
+      seen.insert(one.fault.index());
+      EXPECT_GE(one.from, last);
+      last = one.from;
+      if (one.kept) continue;
+      EXPECT_LT(one.until, kLong);
+      const auto* cut = std::get_if<CutSite>(&one.fault);
+      if (cut != nullptr) ++cuts;
+      const auto own = victim(one.fault);
+      std::set<ServerId> suffering;
+      for (const Episode& other : plan.episodes) {
+        if (other.kept || other.from > one.from || other.until <= one.from) continue;
+        EXPECT_FALSE(cut != nullptr && &one != &other &&
+                     std::holds_alternative<CutSite>(other.fault));
+        const auto its = victim(other.fault);
+        if (own && its && own->site == its->site) suffering.insert(*its);
       }
+      EXPECT_LE(suffering.size(), 2U);
     }
-    EXPECT_LT(last, 60s);
-    EXPECT_TRUE(cut.empty());
-    for (const auto& [site, servers] : down) EXPECT_TRUE(servers.empty());
   }
-  EXPECT_GT(crashes, 100U);
   EXPECT_GT(cuts, 100U);
+  EXPECT_EQ(seen.size(), std::variant_size_v<Fault> - 1) << "all kinds but Restart are drawn";
+}
+
+TEST(FaultPlan, KeepsFaultsOutsideOfACoreOnly) {
+  const ClusterConfig config = test_cluster(4, 4);
+  std::size_t kept = 0;
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
+    const FaultPlan plan = make_fault_plan(config, {}, kLong, Random(seed));
+    std::map<SiteId, std::size_t> outside;
+    for (const ServerId& server : plan.outside) ++outside[server.site];
+    std::size_t whole = 0;
+    for (const auto& [site, servers] : outside) {
+      if (servers > 1) ++whole;
+      EXPECT_TRUE(servers == 1 || (servers == 4 && site != 0));
+    }
+    EXPECT_LE(whole, 1U);
+    for (const Episode& one : plan.episodes) {
+      if (!one.kept) continue;
+      const auto server = victim(one.fault);
+      EXPECT_TRUE(!server || plan.outside.contains(*server));
+      if (server) ++kept;
+    }
+  }
+  EXPECT_GT(kept, 100U);
 }
 
 TEST(FaultPlan, OnlyTheKindsAskedFor) {
   for (std::uint64_t seed = 0; seed < 50; ++seed) {
-    const auto plan = make_fault_plan(test_cluster(3, 4), kNoFaults, 60s, Random(seed));
-    ASSERT_EQ(plan.size(), 1U);
-    const auto& network = std::get<SetNetwork>(plan[0].fault).faults;
-    EXPECT_EQ(network.loss_ppm + network.duplicate_ppm + network.spike_ppm, 0U);
+    const auto plan = make_fault_plan(test_cluster(3, 4), kNoFaults, kLong, Random(seed));
+    ASSERT_EQ(plan.episodes.size(), 1U);
+    EXPECT_TRUE(plan.outside.empty());
+    const auto& network = std::get<SetNetwork>(plan.episodes[0].fault).faults;
+    EXPECT_EQ(network.loss_ppm + network.duplicate_ppm + network.spike_ppm + network.corrupt_ppm,
+              0U);
     EXPECT_EQ(network.jitter, Duration(0));
   }
+}
+
+TEST(FaultPlan, StormsHitAll) {
+  FaultKinds kinds = kNoFaults;
+  kinds.storms = true;
+  std::size_t all_down = 0;
+  for (std::uint64_t seed = 0; seed < 50; ++seed) {
+    std::set<ServerId> down;
+    for (const Episode& one :
+         make_fault_plan(test_cluster(1, 4), kinds, 20s, Random(seed)).episodes) {
+      if (const auto* crash = std::get_if<Crash>(&one.fault)) down.insert(crash->server);
+    }
+    if (down.size() == 4) ++all_down;
+  }
+  EXPECT_GT(all_down, 5U);
 }
 
 }  // namespace

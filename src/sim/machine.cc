@@ -1,14 +1,18 @@
 #include "sim/machine.h"
 
+#include <algorithm>
+
 #include "common/check.h"
 #include "crypto/key_directory.h"
+#include "sim/story.h"
 
 namespace steward::sim {
 namespace {
 
 constexpr Sequence kDigestInterval = 64;          // sequences between compared state digests
-constexpr std::uint64_t kInvariantInterval = 16;  // steps between checks, which walk all slots
+constexpr std::uint64_t kInvariantInterval = 64;  // steps between checks, which walk all slots
 constexpr std::size_t kMaxMarks = 4096;           // begun and not ended
+constexpr std::size_t kMaxPausedJobs = 4096;      // what sockets hold for a machine that is paused
 
 Duration hashing(const Costs& costs, std::size_t bytes) {
   return costs.hash_per_kib * static_cast<std::int64_t>(bytes / 1024);
@@ -66,7 +70,7 @@ void Machine::crash(Random& random) {
 }
 
 void Machine::receive(ServerId from, const Frame& sent) {
-  if (!running()) return;
+  if (!running() || (cpu_.paused() && cpu_.queued() > kMaxPausedJobs)) return;
   const Frame frame = adversary_ ? adversary_->receive(self_, env_.events.now(), from, sent) : sent;
   if (!frame) return;
   const auto slot = std::make_shared<std::optional<replica::Input>>();
@@ -81,6 +85,12 @@ void Machine::receive(ServerId from, const Frame& sent) {
     return cost_of(work);
   };
   cpu_.run(Cpu::Lane::kVerify, verify, [this, slot] { step(slot); });
+}
+
+void Machine::receive_damaged(ServerId from, const Frame& frame) {
+  if (!running()) return;
+  replica::Work work;
+  if (!verifier_.from_server(from, *frame, work)) ++damaged_refused_;
 }
 
 void Machine::receive_from_client(replica::ConnectionId connection, const Bytes& client,
@@ -206,7 +216,11 @@ void Machine::change_timer(const replica::TimerChange& change) {
     timers_.erase(armed);
   }
   if (!change.after) return;
-  timers_[change.timer] = env_.events.after(*change.after, [this, timer = change.timer] {
+  set_timer(change.timer, env_.events.now() + *change.after * 100 / clock_percent_);
+}
+
+void Machine::set_timer(replica::TimerId timer, Duration when) {
+  timers_[timer] = env_.events.at(when, [this, timer] {
     timers_.erase(timer);
     env_.trace.add(Trace::Event::kTimer);
     env_.trace.add(timer);
@@ -214,7 +228,24 @@ void Machine::change_timer(const replica::TimerChange& change) {
   });
 }
 
+void Machine::jump_clock(Duration by) {
+  const auto armed = timers_;
+  for (const auto& [timer, event] : armed) {
+    env_.events.cancel(event);
+    set_timer(timer, std::max(env_.events.now(), event.first - by));
+  }
+}
+
+void Machine::tell(const replica::Output& output) const {
+  const std::string who = "server " + to_string(self_);
+  for (const replica::Outgoing& outgoing : output.sends) {
+    if (const auto what = told(outgoing)) env_.tell(who, *what);
+  }
+  for (const replica::Executed& executed : output.executed) env_.tell(who, told(executed));
+}
+
 void Machine::observe(const replica::Output& output) {
+  if (env_.tell) tell(output);
   for (const replica::Executed& executed : output.executed) {
     env_.trace.add(Trace::Event::kExecuted);
     env_.trace.add(executed.sequence);

@@ -29,6 +29,8 @@ struct Environment {
   Trace& trace;
   Checker& checker;
   std::function<std::unique_ptr<StateMachine>()> new_state_machine;
+  // What happens, for people; empty where nobody reads it.
+  std::function<void(const std::string& who, const std::string& what)> tell;
 };
 
 // Time between a server's marks (replica::Mark).
@@ -56,10 +58,23 @@ class Machine {
   bool corrupted() const { return adversary_ != nullptr; }
   replica::Server& server() { return *server_; }  // while running
 
+  // A machine that stands still and keeps its memory; what reaches it waits, up to a bound.
+  void pause(bool paused) { cpu_.pause(paused); }
+  void slow_cpu(std::uint32_t times) { cpu_.set_slowness(times); }
+  void slow_disk(std::uint32_t times) { disk_.set_slowness(times); }
+  // What its clock counts of the time that passes, for timers set from now on.
+  void set_clock(std::uint32_t percent) { clock_percent_ = percent; }
+  // Timers run out so much earlier, or later.
+  void jump_clock(Duration by);
+
   void receive(ServerId from, const Frame& sent);
+  // A frame that was damaged on its way: it is verified and counted like any other, and goes no
+  // further, since TLS would not have let it through.
+  void receive_damaged(ServerId from, const Frame& frame);
   void receive_from_client(replica::ConnectionId connection, const Bytes& client,
                            const Frame& sent);
 
+  std::uint64_t damaged_refused() const { return damaged_refused_; }  // by the verifier
   // Frames that the verifier refused, by reason.
   const std::map<std::string, std::uint64_t>& refused() const { return refused_; }
   std::size_t backlog() const { return cpu_.queued() + disk_.unsynced_writes(); }
@@ -78,7 +93,9 @@ class Machine {
   void answer(const replica::ToClient& message);
   void run_job(const site::SigningJob& job);
   void change_timer(const replica::TimerChange& change);
+  void set_timer(replica::TimerId timer, Duration when);
   void observe(const replica::Output& output);
+  void tell(const replica::Output& output) const;
   void mark(const replica::Mark& mark);
   Duration cost_of(const replica::Work& work) const;
   Duration cost_of(const replica::Output& output) const;
@@ -99,6 +116,8 @@ class Machine {
   std::uint64_t runs_ = 0;
   std::unique_ptr<replica::Server> server_;
   std::map<replica::TimerId, EventQueue::EventId> timers_;
+  std::uint32_t clock_percent_ = 100;
+  std::uint64_t damaged_refused_ = 0;
   std::uint64_t steps_ = 0;
   Sequence digested_ = 0;  // sequence whose state digest was last compared
   std::map<std::string, std::uint64_t> refused_;

@@ -1,6 +1,7 @@
 // The network between servers: the link model of real servers (net/shaper.h) for each directed pair
-// of sites, shared by all their servers, and worse on demand: loss, duplicates, delay spikes,
-// reordering, cut sites and servers.
+// of sites, shared by all their servers, and worse on demand: loss, duplicates, damage, delay
+// spikes, reordering, slow links, cut sites and servers, pairs of servers that do not reach each
+// other.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +22,7 @@ namespace steward::sim {
 struct NetworkFaults {
   std::uint32_t loss_ppm = 0;  // of messages, in parts per million
   std::uint32_t duplicate_ppm = 0;
+  std::uint32_t corrupt_ppm = 0;
   std::uint32_t spike_ppm = 0;
   Duration spike{0};   // at most so much later
   Duration jitter{0};  // of every message; messages overtake each other
@@ -32,14 +34,23 @@ class Network {
  public:
   using Deliver = std::function<void(ServerId from, ServerId to, const Frame& frame)>;
 
-  // `events` and `config` outlive the network.
-  Network(const ClusterConfig& config, EventQueue& events, Random random, Deliver deliver);
+  // `events` and `config` outlive the network. A damaged message goes to `deliver_damaged`, or
+  // nowhere where there is none.
+  Network(const ClusterConfig& config, EventQueue& events, Random random, Deliver deliver,
+          Deliver deliver_damaged = {});
 
   void send(ServerId from, ServerId to, const Frame& frame);
 
   void set_faults(const NetworkFaults& faults) { faults_ = faults; }
   void cut_site(SiteId site, bool cut);        // from all other sites
   void cut_server(ServerId server, bool cut);  // from all other servers
+  // As often as it was blocked it has to be unblocked.
+  void block(ServerId from, ServerId to, bool blocked);
+  void slow_links(ServerId server, std::uint32_t times);  // once: as usual
+  // What these send each other suffers from nothing but cut sites.
+  void spare(std::set<ServerId> servers) { spared_ = std::move(servers); }
+
+  void heal();  // as if none of this had been asked for
 
   // Bytes that entered each directed wide-area link, framing included.
   const std::map<std::pair<SiteId, SiteId>, std::uint64_t>& wide_bytes() const {
@@ -47,6 +58,7 @@ class Network {
   }
   std::uint64_t delivered() const { return delivered_; }
   std::uint64_t dropped() const { return dropped_; }
+  std::uint64_t damaged() const { return damaged_; }
   std::size_t max_backlog_bytes() const { return max_backlog_bytes_; }
 
  private:
@@ -58,19 +70,27 @@ class Network {
 
   Link& link_between(ServerId from, ServerId to);
   bool is_cut(ServerId from, ServerId to) const;
+  bool spares(ServerId from, ServerId to) const;
+  std::uint32_t times_slower(ServerId server) const;
+  Frame damage(const Frame& frame);
   void arrive(Link& link, ServerId from, ServerId to, const Frame& frame, Duration when);
 
   const ClusterConfig& config_;
   EventQueue& events_;
   Random random_;
   const Deliver deliver_;
+  const Deliver deliver_damaged_;
   NetworkFaults faults_;
   std::map<std::pair<ServerId, ServerId>, Link> links_;
   std::set<SiteId> cut_sites_;
   std::set<ServerId> cut_servers_;
+  std::map<std::pair<ServerId, ServerId>, std::uint32_t> blocked_;  // how often
+  std::map<ServerId, std::uint32_t> slow_;                          // times
+  std::set<ServerId> spared_;
   std::map<std::pair<SiteId, SiteId>, std::uint64_t> wide_bytes_;
   std::uint64_t delivered_ = 0;
   std::uint64_t dropped_ = 0;
+  std::uint64_t damaged_ = 0;
   std::size_t max_backlog_bytes_ = 0;
 };
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <vector>
 
 namespace steward::sim {
@@ -31,9 +32,10 @@ class NetworkTest : public testing::Test {
   const ClusterConfig config_ = two_sites();
   EventQueue events_;
   std::vector<Duration> arrivals_;
-  Network network_{config_, events_, Random(7), [this](ServerId, ServerId, const Frame&) {
-                     arrivals_.push_back(events_.now());
-                   }};
+  std::vector<Bytes> damaged_;
+  Network network_{config_, events_, Random(7),
+                   [this](ServerId, ServerId, const Frame&) { arrivals_.push_back(events_.now()); },
+                   [this](ServerId, ServerId, const Frame& frame) { damaged_.push_back(*frame); }};
 };
 
 TEST_F(NetworkTest, LocalAndWideLinksTakeTheirTime) {
@@ -86,6 +88,54 @@ TEST_F(NetworkTest, LosesAndDuplicatesAboutAsOftenAsAsked) {
   network_.set_faults({.duplicate_ppm = 100'000});
   count();
   EXPECT_NEAR(static_cast<double>(arrivals_.size()), 1100, 50);
+}
+
+TEST_F(NetworkTest, ABlockIsOneWayAndEndsAsOftenAsItBegan) {
+  network_.block({0, 0}, {0, 1}, true);
+  network_.block({0, 0}, {0, 1}, true);
+  send({0, 0}, {0, 1});
+  send({0, 1}, {0, 0});
+  send({0, 0}, {0, 2});
+  events_.run_until(1s);
+  EXPECT_EQ(arrivals_.size(), 2U);
+  network_.block({0, 0}, {0, 1}, false);
+  send({0, 0}, {0, 1});
+  events_.run_until(2s);
+  EXPECT_EQ(arrivals_.size(), 2U);
+  network_.block({0, 0}, {0, 1}, false);
+  send({0, 0}, {0, 1});
+  events_.run_until(3s);
+  EXPECT_EQ(arrivals_.size(), 3U);
+}
+
+TEST_F(NetworkTest, SlowLinksTakeLonger) {
+  network_.slow_links({0, 1}, 1000);
+  send({0, 0}, {0, 1}, 12'496);  // 100 us at 1 Gbit/s
+  send({0, 0}, {0, 2}, 12'496);
+  events_.run_until(10s);
+  EXPECT_EQ(arrivals_, (std::vector<Duration>{200us, 100ms + 100us}));
+}
+
+TEST_F(NetworkTest, DamagedMessagesGoTheirOwnWay) {
+  network_.set_faults({.corrupt_ppm = 100'000});
+  count();
+  EXPECT_NEAR(static_cast<double>(arrivals_.size()), 900, 50);
+  EXPECT_EQ(damaged_.size(), network_.damaged());
+  for (const Bytes& frame : damaged_) {
+    ASSERT_EQ(frame.size(), 96U);
+    EXPECT_EQ(std::count(frame.begin(), frame.end(), 'x'), 95);
+  }
+}
+
+TEST_F(NetworkTest, SparesWhatTheCoreSendsItself) {
+  network_.set_faults({.loss_ppm = 1'000'000, .jitter = 1s});
+  network_.slow_links({0, 0}, 1000);
+  network_.block({0, 0}, {0, 1}, true);
+  network_.spare({{0, 0}, {0, 1}});
+  send({0, 0}, {0, 1});
+  send({0, 0}, {0, 2});
+  events_.run_until(10s);
+  EXPECT_EQ(arrivals_, std::vector<Duration>{100us});
 }
 
 TEST_F(NetworkTest, AFullLinkDropsInsteadOfQueueingForEver) {

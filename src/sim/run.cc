@@ -4,14 +4,43 @@
 
 #include <algorithm>
 #include <ostream>
+#include <set>
+
+#include "sim/liveness.h"
 
 namespace steward::sim {
 namespace {
+
+constexpr Duration kProbeInterval{50'000};
+constexpr std::uint64_t kFullLoad = 32;  // one run in so many
+constexpr Duration kShortestThought{10'000};
+constexpr Duration kLongestThought{200'000};
 
 std::string text(const Latency& latency) {
   if (latency.count == 0) return "none";
   return fmt::format("{}, median {:.1f} ms, p99 {:.1f} ms, longest {:.1f} ms", latency.count,
                      to_ms(latency.median), to_ms(latency.p99), to_ms(latency.max));
+}
+
+// Messages for one update, as so many times those of a site of four: the more, the less often users
+// ask, so that runs of all clusters take about as long.
+std::int64_t weight(const ClusterConfig& config) {
+  std::size_t pairs = 0;
+  for (const SiteConfig& site : config.sites) {
+    const bool lies = site.protocol == LocalProtocol::kPbft;
+    pairs += site.servers.size() * (lies ? site.servers.size() : 1);
+  }
+  return 1 + static_cast<std::int64_t>(pairs / 16);
+}
+
+WorldOptions with_drawn_load(const ClusterConfig& config, const RunOptions& options) {
+  WorldOptions world = options.world;
+  Random random(options.world.seed ^ 0x10adULL);
+  world.workload.users = 1 + static_cast<std::uint32_t>(random.below(world.workload.users));
+  // Some runs as fast as it goes.
+  if (random.below(kFullLoad) == 0) return world;
+  world.workload.think = random.between(kShortestThought, kLongestThought) * weight(config);
+  return world;
 }
 
 }  // namespace
@@ -41,6 +70,10 @@ Report report_of(const World& world) {
                               static_cast<double>(std::max<std::uint64_t>(report.updates, 1));
     report.links.push_back({link.first, link.second, bytes, per_update});
   }
+  report.damaged = world.network().damaged();
+  for (const auto& [id, machine] : world.machines()) {
+    report.damaged_refused += machine->damaged_refused();
+  }
   report.messages = world.network().delivered();
   report.events = world.events().executed();
   report.max_backlog = world.max_backlog();
@@ -50,47 +83,45 @@ Report report_of(const World& world) {
   return report;
 }
 
+FaultPlan plan_of(const ClusterConfig& config, const RunOptions& options) {
+  // Apart from the world's own numbers, so that a run without faults is the same run otherwise.
+  return make_fault_plan(config, options.faults, options.duration,
+                         Random(options.world.seed ^ 0xfa017ULL));
+}
+
 Result<Report> run(const ClusterConfig& config, const RunOptions& options) {
-  auto made = World::make(config, options.world);
+  return run(config, options, plan_of(config, options));
+}
+
+Result<Report> run(const ClusterConfig& config, const RunOptions& options, FaultPlan plan) {
+  auto made =
+      World::make(config, options.vary_load ? with_drawn_load(config, options) : options.world);
   if (!made) return made.error();
   World& world = **made;
-  // Apart from the world's own numbers, so that a run without faults is the same run otherwise.
-  auto plan = make_fault_plan(config, options.faults, options.duration,
-                              Random(options.world.seed ^ 0xfa017ULL));
   std::vector<std::string> byzantine;
   if (options.byzantine) byzantine = world.corrupt_at_random();
   world.schedule(plan);
   world.start_clients();
-  world.run_for(options.duration);
-  world.heal();
-  world.stop_clients();
-  (void)world.settle(options.settle);  // what went wrong is among the violations
+  const auto stopped = [&] {
+    return options.stop_at_violation && !world.checker().violations().empty();
+  };
+  while (world.now() < options.duration && !stopped()) {
+    world.run_for(std::min(kProbeInterval, options.duration - world.now()));
+    if (options.probe) options.probe(world);
+  }
+  const Duration bound = options.bound.value_or(progress_bound(config));
+  // Those who lie are already as many as may be faulty.
+  const std::set<ServerId> outside = options.byzantine ? std::set<ServerId>() : plan.outside;
+  // What goes wrong is among the violations.
+  if (!stopped() && demand_progress(world, outside, options.load, bound) && !stopped()) {
+    world.heal();
+    (void)world.settle(options.settle.value_or(bound));
+  }
   Report report = report_of(world);
   report.seed = options.world.seed;
-  report.faults = std::move(plan);
+  report.plan = std::move(plan);
   report.byzantine = std::move(byzantine);
   return report;
-}
-
-bool run_seeds(const ClusterConfig& config, RunOptions options, std::uint64_t first,
-               std::uint64_t last, const std::function<std::string(std::uint64_t)>& replay,
-               std::ostream& out) {
-  std::uint64_t passed = 0;
-  std::uint64_t failed = 0;
-  for (std::uint64_t seed = first; seed <= last; ++seed) {
-    options.world.seed = seed;
-    const auto report = run(config, options);
-    if (report && report->passed()) {
-      ++passed;
-      continue;
-    }
-    ++failed;
-    out << "seed " << seed
-        << " failed: " << (report ? report->violations.front() : report.error().message)
-        << "\n  replay: " << replay(seed) << std::endl;
-  }
-  out << passed << " passed, " << failed << " failed" << std::endl;
-  return failed == 0;
 }
 
 void print(const Report& report, std::ostream& out) {
@@ -98,10 +129,7 @@ void print(const Report& report, std::ostream& out) {
   out << fmt::format("seed {}: trace {:016x}, {:.1f} simulated seconds, {} messages, {} events\n",
                      report.seed, report.trace_hash, seconds, report.messages, report.events);
   for (const std::string& line : report.byzantine) out << "  " << line << '\n';
-  for (const PlannedFault& planned : report.faults) {
-    out << fmt::format("  {:10.3f} s  {}\n", static_cast<double>(planned.at.count()) / 1e6,
-                       to_string(planned.fault));
-  }
+  for (const Episode& episode : report.plan.episodes) out << to_string(episode) << '\n';
   out << fmt::format("{} updates in {} batches, {} requests given up\n", report.updates,
                      report.sequences, report.failed);
   for (std::size_t site = 0; site < report.update_latency.size(); ++site) {
@@ -114,6 +142,10 @@ void print(const Report& report, std::ostream& out) {
   }
   out << fmt::format("most that waited: {} jobs at a server, {} events, {} bytes on a link\n",
                      report.max_backlog, report.max_queued_events, report.max_link_backlog_bytes);
+  if (report.damaged > 0) {
+    out << fmt::format("{} messages damaged on their way, {} of them refused by the verifier\n",
+                       report.damaged, report.damaged_refused);
+  }
   for (const std::string& violation : report.violations) out << "VIOLATION " << violation << '\n';
 }
 

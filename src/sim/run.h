@@ -1,9 +1,11 @@
 // Whole simulated runs: a cluster, a workload, a fault plan drawn from the seed, the checker all
-// the time, then a liveness phase in which everything is healed and must come to rest.
+// the time; then a liveness phase in which a core of the cluster is well and has to serve its
+// clients in time; then everything is healed and must come to rest.
 #pragma once
 
 #include <functional>
 #include <iosfwd>
+#include <optional>
 
 #include "sim/world.h"
 
@@ -14,7 +16,14 @@ struct RunOptions {
   Duration duration{20'000'000};  // under load and faults, virtual
   FaultKinds faults;
   bool byzantine = false;  // up to f servers of each site attack from the start, healed or not
-  Duration settle{120'000'000};  // bound of the liveness phase, virtual
+  // The seed also draws how many users there are, up to the workload's, and how long they think.
+  bool vary_load = false;
+  Duration load{5'000'000};        // of the liveness phase, virtual
+  std::optional<Duration> bound;   // of the liveness phase; nullopt: progress_bound()
+  std::optional<Duration> settle;  // until all rests when all is healed; nullopt: the same
+  bool stop_at_violation = false;  // within 50 ms of virtual time
+  // Asked every 50 ms of virtual time under faults, for checks of the caller's own.
+  std::function<void(World&)> probe;
 };
 
 struct Latency {
@@ -36,7 +45,7 @@ struct Report {
   std::uint64_t seed = 0;
   std::uint64_t trace_hash = 0;
   std::vector<std::string> violations;
-  std::vector<PlannedFault> faults;
+  FaultPlan plan;
   std::vector<std::string> byzantine;  // who attacks, and how
   std::uint64_t updates = 0;           // executed
   Sequence sequences = 0;
@@ -44,6 +53,8 @@ struct Report {
   std::vector<Latency> update_latency;  // by site
   std::vector<Latency> read_latency;
   std::vector<LinkReport> links;
+  std::uint64_t damaged = 0;          // messages on their way
+  std::uint64_t damaged_refused = 0;  // by the verifier, which TLS does not leave alone
   std::uint64_t messages = 0;
   std::uint64_t events = 0;
   std::size_t max_backlog = 0;  // jobs and writes waiting at one server
@@ -57,14 +68,12 @@ struct Report {
 // What happened in `world` so far.
 Report report_of(const World& world);
 
+// The faults of the run that `options` describe.
+FaultPlan plan_of(const ClusterConfig& config, const RunOptions& options);
+
 // Fails for a configuration whose keys cannot be made.
 Result<Report> run(const ClusterConfig& config, const RunOptions& options);
-
-// Runs the seeds first … last, tells `out` of each that fails how to replay it (`replay` gives the
-// command), and closes with the line "N passed, N failed". True when all passed.
-bool run_seeds(const ClusterConfig& config, RunOptions options, std::uint64_t first,
-               std::uint64_t last, const std::function<std::string(std::uint64_t)>& replay,
-               std::ostream& out);
+Result<Report> run(const ClusterConfig& config, const RunOptions& options, FaultPlan plan);
 
 // As people read it.
 void print(const Report& report, std::ostream& out);

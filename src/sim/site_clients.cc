@@ -59,9 +59,18 @@ void SiteClients::start() {
   for (std::size_t user = 0; user < users_.size(); ++user) ask(user);
 }
 
+std::optional<Duration> SiteClients::waiting_since() const {
+  std::optional<Duration> since;
+  for (const User& user : users_) {
+    if (user.waiting && (!since || user.asked < *since)) since = user.asked;
+  }
+  return since;
+}
+
 void SiteClients::ask(std::size_t index) {
   if (stopped_) return;
   User& user = users_[index];
+  user.waiting = true;
   ++user.operations;
   user.asked = env_.events.now();
   // Spread evenly, with no need for chance.
@@ -102,10 +111,15 @@ Bytes SiteClients::read_payload(const User& user) {
 
 void SiteClients::completed(const client::Completion& completion) {
   User& user = users_[completion.token];
+  user.waiting = false;
   const Duration latency = env_.events.now() - user.asked;
   Duration pause = workload_.think;
   if (!completion.result) {
     ++failed_;
+    if (env_.tell) {
+      env_.tell("clients of site " + std::to_string(site_),
+                "give up a request after " + std::to_string(latency.count() / 1000) + " ms");
+    }
     pause += kPauseAfterFailure;
     if (!user.reading) {
       user.name = next_name_++;  // what the old key holds is not known

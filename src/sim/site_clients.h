@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "client/client.h"
@@ -35,6 +36,7 @@ class SiteClients {
   void start();
   void stop() { stopped_ = true; }  // what is under way goes on
   bool idle() const { return client_.outstanding() == 0; }
+  std::optional<Duration> waiting_since() const;  // the longest; nullopt when nobody waits
 
   const Bytes& public_key() const { return env_.keys.directory->clients[site_]; }
   const std::vector<Duration>& update_latencies() const { return update_latencies_; }
@@ -50,6 +52,7 @@ class SiteClients {
     Bytes writing;
     Bytes payload;  // under way
     bool reading = false;
+    bool waiting = false;
     Duration asked{0};
     Sequence seen = 0;
   };

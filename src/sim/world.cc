@@ -33,15 +33,28 @@ Result<std::unique_ptr<World>> World::make(const ClusterConfig& config,
 World::World(const ClusterConfig& config, const WorldOptions& options, ClusterKeys keys)
     : config_(config),
       costs_(options.costs),
+      tell_(options.tell),
       keys_(std::move(keys)),
       domain_{keys_.directory->cluster_id().str(), config_.epoch},
       random_(options.seed),
       checker_(keys_.directory, domain_, new_state_machine()),
-      network_(config_, events_, random_.fork(),
-               [this](ServerId from, ServerId to, const Frame& f) { deliver(from, to, f); }),
-      environment_{config_, keys_, domain_, costs_, events_, trace_, checker_, new_state_machine},
+      network_(
+          config_, events_, random_.fork(),
+          [this](ServerId from, ServerId to, const Frame& f) { deliver(from, to, f); },
+          [this](ServerId from, ServerId to, const Frame& f) {
+            machine(to).receive_damaged(from, f);
+          }),
+      environment_{config_, keys_,    domain_,           costs_, events_,
+                   trace_,  checker_, new_state_machine, {}},
       disk_(options.disk),
       adversary_random_(options.seed ^ kAdversarySeed) {
+  if (tell_) {
+    environment_.tell = [this](const std::string& who, const std::string& what) {
+      tell_(events_.now(), who + " " + what);
+    };
+    checker_.on_violation(
+        [this](const std::string& what) { tell_(events_.now(), "VIOLATION " + what); });
+  }
   for (SiteId site = 0; site < config_.sites.size(); ++site) {
     clients_.push_back(std::make_unique<SiteClients>(
         site, environment_, options.workload,
@@ -93,44 +106,6 @@ bool World::settled() {
     return !machine->running() || checker_.distrusts(id) ||
            machine->server().executed() == checker_.agreed();
   });
-}
-
-void World::inject(const Fault& fault) {
-  trace_.add(Trace::Event::kFault);
-  if (const auto* network = std::get_if<SetNetwork>(&fault)) network_.set_faults(network->faults);
-  if (const auto* down = std::get_if<Crash>(&fault)) crash(down->server);
-  if (const auto* up = std::get_if<Restart>(&fault)) start(up->server);
-  if (const auto* copy = std::get_if<Backup>(&fault)) machine(copy->server).back_up();
-  if (const auto* wiped = std::get_if<Wipe>(&fault)) {
-    crash(wiped->server);
-    machine(wiped->server).wipe();
-  }
-  if (const auto* rolled_back = std::get_if<Rollback>(&fault)) {
-    crash(rolled_back->server);
-    machine(rolled_back->server).restore();
-  }
-  if (const auto* cut = std::get_if<CutSite>(&fault)) {
-    network_.cut_site(cut->site, cut->cut);
-    if (cut->cut) {
-      cut_sites_.insert(cut->site);
-    } else {
-      cut_sites_.erase(cut->site);
-    }
-  }
-}
-
-void World::schedule(const std::vector<PlannedFault>& plan) {
-  for (const PlannedFault& planned : plan) {
-    events_.after(planned.at, [this, fault = planned.fault] { inject(fault); });
-  }
-}
-
-void World::heal() {
-  inject(SetNetwork{});
-  for (const SiteId site : std::set<SiteId>(cut_sites_)) inject(CutSite{site, false});
-  for (const auto& [id, machine] : machines_) {
-    if (!machine->running()) start(id);
-  }
 }
 
 void World::start(ServerId server) {

@@ -18,6 +18,8 @@ struct WorldOptions {
   Workload workload;
   Costs costs;
   DiskModel disk;
+  // What happens, for people to read, as it happens.
+  std::function<void(Duration at, const std::string& what)> tell;
 };
 
 class World {
@@ -35,9 +37,12 @@ class World {
   // compared; at most for `bound`. False, and a violation, when that was not enough.
   bool settle(Duration bound);
 
+  // A server that crashed twice comes back with its second Restart.
   void inject(const Fault& fault);
-  void schedule(const std::vector<PlannedFault>& plan);
+  void schedule(const FaultPlan& plan);
   void heal();  // restarts, reconnects and calms everything
+  // The same for all servers but these, among those healed. Whole sites outside stay cut.
+  void heal_all_but(const std::set<ServerId>& outside);
   // From now on these servers are Byzantine and of one mind: at most f of a site in a run.
   void corrupt(const std::vector<ServerId>& servers, std::vector<StrategyPtr> strategies);
   void corrupt(const std::vector<ServerId>& servers, StrategyPtr strategy);
@@ -56,6 +61,7 @@ class World {
   const Network& network() const { return network_; }
   Checker& checker() { return checker_; }
   const Checker& checker() const { return checker_; }
+  const ClusterConfig& config() const { return config_; }
   const EventQueue& events() const { return events_; }
   std::uint64_t trace_hash() const { return trace_.hash(); }
   std::size_t max_backlog() const { return max_backlog_; }  // of one machine, sampled
@@ -74,8 +80,36 @@ class World {
   void sample();
   bool settled();
 
+  struct Loop {
+    RestartLoop how;
+    bool down = false;
+    EventQueue::EventId next;
+  };
+  void run_loop(const RestartLoop& loop);
+  void turn_loop(ServerId server);
+  void hold(ServerId server);     // down …
+  void release(ServerId server);  // … until released as often
+  void heal_server(ServerId server);
+  void pause(ServerId server, bool on);
+  void apply(const SetNetwork& fault) { network_.set_faults(fault.faults); }
+  void apply(const Crash& fault) { hold(fault.server); }
+  void apply(const Restart& fault) { release(fault.server); }
+  void apply(const RestartLoop& fault) { run_loop(fault); }
+  void apply(const Pause& fault) { pause(fault.server, fault.on); }
+  void apply(const SlowCpu& fault) { machine(fault.server).slow_cpu(fault.times); }
+  void apply(const SlowDisk& fault) { machine(fault.server).slow_disk(fault.times); }
+  void apply(const SlowLinks& fault) { network_.slow_links(fault.server, fault.times); }
+  void apply(const SetClock& fault) { machine(fault.server).set_clock(fault.percent); }
+  void apply(const JumpClock& fault) { machine(fault.server).jump_clock(fault.by); }
+  void apply(const Backup& fault) { machine(fault.server).back_up(); }
+  void apply(const Wipe& fault);
+  void apply(const Rollback& fault);
+  void apply(const CutSite& fault);
+  void apply(const Block& fault);
+
   const ClusterConfig config_;
   const Costs costs_;
+  const std::function<void(Duration at, const std::string& what)> tell_;
   const ClusterKeys keys_;
   const wire::Domain domain_;
   Random random_;
@@ -83,7 +117,7 @@ class World {
   Trace trace_;
   Checker checker_;
   Network network_;
-  const Environment environment_;
+  Environment environment_;
   std::map<ServerId, std::unique_ptr<Machine>> machines_;
   std::vector<std::unique_ptr<SiteClients>> clients_;
   // The connection of its site's clients to each running server.
@@ -98,6 +132,9 @@ class World {
   DiskModel disk_;
   Random adversary_random_;
   std::set<SiteId> cut_sites_;
+  std::map<ServerId, std::uint32_t> down_;    // crashed how often
+  std::map<ServerId, std::uint32_t> paused_;  // how often
+  std::map<ServerId, Loop> loops_;
   std::size_t max_backlog_ = 0;
   std::uint64_t max_queued_events_ = 0;
 };

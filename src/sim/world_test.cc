@@ -21,5 +21,91 @@ TEST(World, AClusterAnswersAndItsServersAgree) {
   }
 }
 
+class WorldFaults : public testing::Test {
+ protected:
+  void SetUp() override {
+    WorldOptions options;
+    options.workload.think = 20ms;
+    world_ = *World::make(test_cluster(1, 4), options);
+    world_->start_clients();
+    world_->run_for(1s);
+  }
+  Sequence executed(ServerIndex server) { return world_->machine({0, server}).server().executed(); }
+  // Whether this server takes part in what the others do now.
+  bool goes_along(ServerIndex server) {
+    const Sequence before = executed(server);
+    world_->run_for(1s);
+    return executed(server) > before;
+  }
+
+  std::unique_ptr<World> world_;
+};
+
+TEST_F(WorldFaults, WhoCrashedTwiceIsRestartedTwice) {
+  world_->inject(Crash{{0, 3}});
+  world_->inject(Crash{{0, 3}});
+  world_->inject(Restart{{0, 3}});
+  EXPECT_FALSE(world_->machine({0, 3}).running());
+  world_->inject(Restart{{0, 3}});
+  EXPECT_TRUE(world_->machine({0, 3}).running());
+}
+
+TEST_F(WorldFaults, ARestartLoopGoesUpAndDownUntilItEnds) {
+  const RestartLoop loop{{0, 3}, 200ms, 100ms};
+  world_->inject(loop);
+  EXPECT_FALSE(world_->machine({0, 3}).running());
+  world_->run_for(150ms);
+  EXPECT_TRUE(world_->machine({0, 3}).running());
+  world_->run_for(200ms);
+  EXPECT_FALSE(world_->machine({0, 3}).running());
+  world_->inject(*ended(loop));
+  EXPECT_TRUE(world_->machine({0, 3}).running());
+  world_->run_for(2s);
+  EXPECT_TRUE(world_->machine({0, 3}).running());
+}
+
+TEST_F(WorldFaults, APausedServerStandsStillAndGoesOn) {
+  world_->inject(Pause{{0, 3}});
+  EXPECT_FALSE(goes_along(3));
+  world_->inject(Pause{{0, 3}, false});
+  EXPECT_TRUE(goes_along(3));
+}
+
+TEST_F(WorldFaults, AServerThatHearsNobodyIsLeftBehind) {
+  const Block deaf{{{0, 0}, {0, 1}, {0, 2}}, {{0, 3}}};
+  world_->inject(deaf);
+  EXPECT_FALSE(goes_along(3));
+  EXPECT_TRUE(goes_along(2));
+  world_->inject(*ended(deaf));
+  EXPECT_TRUE(goes_along(3));
+}
+
+TEST_F(WorldFaults, HealsAllButThoseOutside) {
+  for (ServerIndex server = 0; server < 4; ++server) world_->inject(Crash{{0, server}});
+  world_->inject(SetNetwork{{.loss_ppm = 1'000'000}});
+  world_->heal_all_but({{0, 3}});
+  EXPECT_FALSE(world_->machine({0, 3}).running());
+  EXPECT_TRUE(goes_along(1));
+  world_->inject(Restart{{0, 3}});
+  world_->run_for(1s);
+  EXPECT_FALSE(goes_along(3)) << "all that is sent to it is lost";
+  world_->heal();
+  world_->run_for(1s);
+  EXPECT_TRUE(goes_along(3));
+}
+
+TEST_F(WorldFaults, DamagedMessagesAreRefusedAndCounted) {
+  world_->inject(SetNetwork{{.corrupt_ppm = 50'000}});
+  world_->run_for(2s);
+  std::uint64_t refused = 0;
+  for (const auto& [id, machine] : world_->machines()) refused += machine->damaged_refused();
+  EXPECT_GT(refused, 10U);
+  EXPECT_LE(refused, world_->network().damaged());
+  world_->stop_clients();
+  world_->heal();
+  EXPECT_TRUE(world_->settle(30s));
+  EXPECT_EQ(world_->checker().violations(), std::vector<std::string>{});
+}
+
 }  // namespace
 }  // namespace steward::sim

@@ -1,11 +1,10 @@
-// Single faults, one at a time, and seeds that mix them.
+// Single faults, one at a time; swarm_test.cc mixes them.
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <sstream>
 
-#include "sim/run.h"
 #include "sim/testing/clusters.h"
+#include "sim/world.h"
 
 namespace steward::sim {
 namespace {
@@ -182,26 +181,6 @@ TEST_F(Faults, ManyLostMessages) {
   EXPECT_GT(updates(), 100U);
   world_->heal();
   finish();
-}
-
-void mixed_seeds(const ClusterConfig& config, std::uint64_t seeds) {
-  RunOptions options;
-  options.duration = 15s;
-  std::ostringstream out;
-  EXPECT_TRUE(run_seeds(
-      config, options, 1, seeds,
-      [](std::uint64_t seed) { return "seed " + std::to_string(seed) + " of this test"; }, out))
-      << out.str();
-}
-
-TEST(Seeds, PaxosOverPbft) { mixed_seeds(test_cluster(3, 4), 35); }
-TEST(Seeds, PaxosOverPaxos) { mixed_seeds(test_cluster(3, 3, LocalProtocol::kPaxos), 30); }
-TEST(Seeds, PbftOverPbft) {
-  mixed_seeds(test_cluster(4, 4, LocalProtocol::kPbft, WideProtocol::kPbft), 15);
-}
-TEST(Seeds, FlatPaxos) { mixed_seeds(test_cluster(3, 1, LocalProtocol::kSingle), 60); }
-TEST(Seeds, FlatPbft) {
-  mixed_seeds(test_cluster(4, 1, LocalProtocol::kSingle, WideProtocol::kPbft), 60);
 }
 
 }  // namespace
