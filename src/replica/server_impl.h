@@ -7,6 +7,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -102,6 +103,7 @@ class Server::Impl {
   void follow_view();
   void watch_queues();
   void forget_settled();
+  void share_queues(const std::set<std::uint64_t>& stamps);
   void share(const site::EventQueue::Waiting& waiting, const std::vector<ServerId>& to);
 
   // --- clients and recovery (server_clients.cc)
@@ -154,7 +156,8 @@ class Server::Impl {
   bool watch_timer_ = false;
   struct Watched {
     Duration age{0};
-    Sequence committed = 0;  // when it began
+    Sequence committed = 0;          // when it began
+    std::optional<Duration> shared;  // at which age last
   };
   std::map<std::uint64_t, Watched> watched_;  // queues that wait, by their stamps
 

@@ -13,6 +13,10 @@ namespace {
 
 // Of each client, at one time.
 constexpr std::size_t kSharedUpdates = 64;
+// Parts of the time-out. Waiting queues are looked at often: whoever is told of work that stands
+// still gives up on the leader that much later than who knew it from the beginning.
+constexpr int kWatchPart = 32;
+constexpr int kSharePart = 2;
 
 }  // namespace
 
@@ -30,7 +34,7 @@ void Server::Impl::expect_work() {
   }
   if (watch_timer_ || queue_.empty() || site_.servers.size() == 1) return;
   watch_timer_ = true;
-  set_timer(timer_id(TimerClass::kWatch), config_.timeouts.view_change / 2);
+  set_timer(timer_id(TimerClass::kWatch), config_.timeouts.view_change / kWatchPart);
 }
 
 // A new leader may order anew what a former one drew and lost, and gets what waits here.
@@ -58,29 +62,44 @@ void Server::Impl::forget_settled() {
 }
 
 void Server::Impl::watch_queues() {
-  const Duration tick = config_.timeouts.view_change / 2;
+  const Duration tick = config_.timeouts.view_change / kWatchPart;
   const agreement::Progress now = core_->progress();
   forget_settled();
   bool starved = false;
   std::map<std::uint64_t, Watched> watched;
-  for (const site::EventQueue::Waiting& one : queue_.waiting(kSharedUpdates)) {
+  std::set<std::uint64_t> to_share;
+  for (const site::EventQueue::Waiting& one : queue_.waiting(0)) {
     const auto known = watched_.find(one.stamp);
     if (known == watched_.end()) {
-      watched[one.stamp] = {Duration(0), now.committed};
+      watched[one.stamp] = {Duration(0), now.committed, std::nullopt};
       continue;
     }
     Watched& queue = watched[one.stamp] = known->second;
     queue.age += tick;
-    // It may be that few know of it, or that the leader does not.
-    share(one, others());
+    // It may be that few know of it, or that the leader does not. All have to know soon where
+    // nothing is ordered at all: a leader is not replaced by one server.
+    const Duration since_shared = queue.age - queue.shared.value_or(Duration(0));
+    const bool stands_still = !queue.shared && now.committed == queue.committed;
+    if (stands_still || since_shared >= config_.timeouts.view_change / kSharePart) {
+      to_share.insert(one.stamp);
+      queue.shared = queue.age;
+    }
     const bool passed_over = queue.age >= config_.timeouts.fair && now.committed > queue.committed;
     starved = starved || (one.work && passed_over);
   }
   watched_ = std::move(watched);
+  share_queues(to_share);
   if (!starved || now.changing || now.leader == self_.server || fetch_.active()) return;
   reject("leader: passes over a client or a link");
   watched_.clear();
   step_core(agreement::SuspectLeader{now.view});
+}
+
+void Server::Impl::share_queues(const std::set<std::uint64_t>& stamps) {
+  if (stamps.empty()) return;
+  for (const site::EventQueue::Waiting& one : queue_.waiting(kSharedUpdates)) {
+    if (stamps.contains(one.stamp)) share(one, others());
+  }
 }
 
 void Server::Impl::share(const site::EventQueue::Waiting& waiting,

@@ -39,13 +39,16 @@ class ClusterCase(unittest.TestCase):
     shaped = False
     ordering = ()
     crypto = ()
+    timeouts = ()
+    topology = ()
 
     @classmethod
     def setUpClass(cls):
         cls.directory = Path(tempfile.mkdtemp(prefix="steward-test-"))
         cls.addClassCleanup(shutil.rmtree, cls.directory, ignore_errors=True)
         cls.cluster = Cluster(os.environ["STEWARD"], cls.directory, cls.wide, cls.local,
-                              cls.sites, cls.shaped, cls.ordering, cls.crypto)
+                              cls.sites, cls.shaped, cls.ordering, cls.crypto, cls.timeouts,
+                              cls.topology)
         cls.addClassCleanup(cls.cluster.stop)
         cls.cluster.write_file()
         cls.cluster.make_keys()

@@ -4,6 +4,7 @@ import ctypes
 import json
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -78,9 +79,10 @@ class Cluster:
     """Everything is started as its own process group and stopped by stop(), which never fails."""
 
     def __init__(self, steward, directory, wide, local, sites=None, shaped=True, ordering=(),
-                 crypto=()):
-        """`sites`: how many, when not as many as tolerate one that is lost. `ordering`, `crypto`:
-        lines of those sections of the cluster file."""
+                 crypto=(), timeouts=(), topology=()):
+        """`sites`: how many, when not as many as tolerate one that is lost. `ordering`, `crypto`,
+        `timeouts`, `topology`: lines of those sections of the cluster file; the last one replaces
+        what `shaped` stands for."""
         self.steward = str(Path(steward).resolve())
         self.directory = Path(directory)
         self.wide = wide
@@ -89,6 +91,8 @@ class Cluster:
         self.shaped = shaped
         self.ordering = ordering
         self.crypto = crypto
+        self.timeouts = timeouts
+        self.topology = topology
         self.servers_per_site = SERVERS[local]
         self.file = self.directory / "cluster.toml"
         self.keys = self.directory / "keys"
@@ -111,7 +115,7 @@ class Cluster:
         site_faults = 1 if len(self.sites) >= SITES[self.wide] else 0
         lines = [f'name = "{self.name()}"', f'wide = "{self.wide}"',
                  f"site_faults = {site_faults}"]
-        if self.shaped:
+        if self.shaped and not self.topology:
             lines.append('topology = "symmetric-50ms-10mbps"')
         for number, site in enumerate(self.sites):
             servers = [ports.pop() for _ in range(self.servers_per_site)]
@@ -122,7 +126,8 @@ class Cluster:
             lines += ["", "[[site]]", f'name = "{site}"', f'protocol = "{self.local}"',
                       f"faults = {faults}", f"servers = [{addresses}]",
                       f"gateway_port = {self.gateway_ports[-1]}"]
-        for section, keys in (("crypto", self.crypto), ("ordering", self.ordering)):
+        for section, keys in (("crypto", self.crypto), ("ordering", self.ordering),
+                              ("timeouts", self.timeouts), ("topology", self.topology)):
             if keys:
                 lines += ["", f"[{section}]", *keys]
         self.file.write_text("\n".join(lines) + "\n")
@@ -189,6 +194,29 @@ class Cluster:
             self._signal(self._processes[name], signal.SIGKILL)
         for name in names:
             self._processes[name].wait()
+
+    def pause_server(self, site, server):
+        """It is there and does nothing until it is resumed."""
+        self._signal(self._processes[f"server-{site}.{server}"], signal.SIGSTOP)
+
+    def resume_server(self, site, server):
+        self._signal(self._processes[f"server-{site}.{server}"], signal.SIGCONT)
+
+    def wipe_server(self, site, server):
+        """Of one that is not running: all that it remembers."""
+        shutil.rmtree(self.data(site, server))
+
+    def leaders(self):
+        """For each site (view, index) of who leads it, as most of its servers say; None while they
+        change. Asked for all at once, as servers that are down are waited for."""
+        servers = self.status()
+        out = []
+        for site in range(len(self.sites)):
+            said = [(one.local_view, one.local_leader) for (of, _), one in servers.items()
+                    if of == site and not one.local_changing]
+            most = max(said, key=said.count, default=None)
+            out.append(most if said.count(most) > self.servers_per_site // 2 else None)
+        return out
 
     def ended(self, site, server):
         """The exit code of a server that ended by itself, which is then expected; else None."""

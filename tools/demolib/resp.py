@@ -33,8 +33,12 @@ class Redis:
 
     def pipeline(self, commands):
         """Sends all commands at once; the replies in order, errors among them as values."""
-        self._socket.sendall(b"".join(self._encode(words) for words in commands))
+        self.send(commands)
         return [self._read() for _ in commands]
+
+    def send(self, commands):
+        """And nothing else: the replies are left to whoever reads next."""
+        self._socket.sendall(b"".join(self._encode(words) for words in commands))
 
     @staticmethod
     def _encode(words):
