@@ -55,7 +55,8 @@ TEST(FaultPlan, NeverMoreThanTheClusterTolerates) {
     }
   }
   EXPECT_GT(cuts, 100U);
-  EXPECT_EQ(seen.size(), std::variant_size_v<Fault> - 1) << "all kinds but Restart are drawn";
+  EXPECT_EQ(seen.size(), std::variant_size_v<Fault> - 4)
+      << "all kinds but Restart and lost disks are drawn";
 }
 
 TEST(FaultPlan, KeepsFaultsOutsideOfACoreOnly) {
