@@ -87,11 +87,12 @@ void Server::Impl::keep_evidence(ServerIndex server, const std::string& reason,
   evidence.set_reason(reason);
   evidence.set_header(header);
   layout::put_evidence(evidence, out_.write);
+  out_.sync = true;
   signing_.distrust(server);
   wire::SignedHeader shown;
-  if (!header.empty() && shown.ParseFromString(header)) {
-    send(others(), wire::KIND_ACCUSATION, shown);
-  }
+  if (header.empty() || !shown.ParseFromString(header) || others().empty()) return;
+  send(others(), wire::KIND_ACCUSATION, shown);
+  out_.sends.back().promise = true;
 }
 
 void Server::Impl::on(ServerId from, const Accusation& in) {
