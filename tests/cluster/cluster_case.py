@@ -156,5 +156,23 @@ class Writer:
             connection.close()
 
 
-__all__ = ["Cluster", "ClusterCase", "ClusterError", "PATIENCE_S", "Redis", "ReplyError",
-           "SHARED_KEYS", "Writer", "wait_for"]
+class LoadedCase(ClusterCase):
+    """Tests during which clients write at some gateways, one at each."""
+
+    def write_at(self, sites):
+        ports = self.cluster.gateway_ports
+        self.writers = [Writer(ports[site], f"{self.id()}:{site}") for site in sites]
+        self.addCleanup(self.stop_writers)
+        self.progress(5)
+
+    def stop_writers(self):
+        for writer in self.writers:
+            writer.stop()
+
+    def progress(self, pipelines):
+        for writer in self.writers:
+            writer.wait_progress(pipelines)
+
+
+__all__ = ["Cluster", "ClusterCase", "ClusterError", "LoadedCase", "PATIENCE_S", "Redis",
+           "ReplyError", "Writer", "wait_for"]

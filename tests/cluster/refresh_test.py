@@ -4,10 +4,10 @@ files."""
 import json
 import unittest
 
-from cluster_case import ClusterCase, Writer, wait_for
+from cluster_case import LoadedCase, wait_for
 
 
-class Refresh(ClusterCase):
+class Refresh(LoadedCase):
     """Two sites with BLS keys."""
 
     local = "pbft"
@@ -15,18 +15,7 @@ class Refresh(ClusterCase):
     crypto = ('scheme = "bls12-381"',)
 
     def setUp(self):
-        self.writers = [Writer(port, f"{self.id()}:{site}")
-                        for site, port in enumerate(self.cluster.gateway_ports)]
-        self.addCleanup(self.stop_writers)
-        self.progress(5)
-
-    def stop_writers(self):
-        for writer in self.writers:
-            writer.stop()
-
-    def progress(self, pipelines):
-        for writer in self.writers:
-            writer.wait_progress(pipelines)
+        self.write_at([0, 1])
 
     def finish(self):
         """No request has failed, and nothing that was acknowledged is lost."""

@@ -4,10 +4,10 @@ acknowledged is never lost."""
 import shutil
 import unittest
 
-from cluster_case import ClusterCase, Writer, wait_for
+from cluster_case import LoadedCase, wait_for
 
 
-class Restart(ClusterCase):
+class Restart(LoadedCase):
     """Under a load at the gateways of two sites: that of the leader site and another one."""
 
     local = "pbft"
@@ -15,18 +15,7 @@ class Restart(ClusterCase):
     ordering = ("checkpoint_interval = 16", "wide_checkpoint_interval = 16")
 
     def setUp(self):
-        ports = self.cluster.gateway_ports
-        self.writers = [Writer(ports[site], f"{self.id()}:{site}") for site in (0, 1)]
-        self.addCleanup(self.stop_writers)
-        self.progress(5)
-
-    def stop_writers(self):
-        for writer in self.writers:
-            writer.stop()
-
-    def progress(self, pipelines):
-        for writer in self.writers:
-            writer.wait_progress(pipelines)
+        self.write_at([0, 1])
 
     def finish(self, failures_allowed=False):
         self.stop_writers()
