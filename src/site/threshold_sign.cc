@@ -105,14 +105,14 @@ void ThresholdSign::accept_share(Entry& entry, ServerIndex from, EarlyShare earl
   }
   // A share must not change while its proof is being checked.
   if (entry.refuted.contains(from) || entry.checking.contains(from)) return;
-  const PeerShare offered{share.share(), share.proof(), std::move(early.header), false};
+  PeerShare offered{share.share(), share.proof(), std::move(early.header), false, false};
   auto [it, fresh] = entry.shares.try_emplace(from, offered);
   if (fresh || share.proof().empty() || it->second.proven) return;
-  // A share is determined by key and statement: two different ones cannot both be right.
-  if (it->second.share != share.share()) {
-    blame(from, "gave two different shares of one signature", {}, actions);
-  }
-  it->second = offered;
+  // A share is determined by key and statement: two different ones cannot both be right. Its guilt
+  // is shown when this one has been checked: if it is the wrong one, it convinces others too.
+  offered.contradicts = it->second.contradicts || it->second.share != share.share();
+  if (offered.contradicts) suspects_.insert(from);
+  it->second = std::move(offered);
 }
 
 bool ThresholdSign::distrusted(ServerIndex server) const {
@@ -238,8 +238,12 @@ void ThresholdSign::on_checked(const SharesChecked& checked, SigningActions& act
     entry.checking.erase(server);
   }
   for (const ServerIndex server : std::exchange(entry.checking, {})) {
-    entry.shares.at(server).proven = true;
+    PeerShare& share = entry.shares.at(server);
+    share.proven = true;
     suspects_.erase(server);
+    if (share.contradicts) {
+      blame(server, "gave two different shares of one signature", {}, actions);
+    }
   }
   // Whoever is trusted again is so for all batches.
   for (auto& [batch, waiting] : batches_) advance(batch, waiting, actions);

@@ -106,6 +106,7 @@ class ThresholdSign {
     Bytes proof;
     Bytes header;
     bool proven = false;
+    bool contradicts = false;  // another share that this server gave before
   };
   struct EarlyShare {
     wire::Share share;
