@@ -94,7 +94,7 @@ class DamagedStore : public ::testing::Test {
     }
     ++refused_;
     const Error& error = found.error();
-    EXPECT_TRUE(error.code == ErrorCode::kCorrupt || error.code == ErrorCode::kIo) << what;
+    EXPECT_EQ(error.code, ErrorCode::kCorrupt) << what << ": " << error.message;
     EXPECT_NE(error.message.find(path_), std::string::npos) << what << ": " << error.message;
     EXPECT_TRUE(files_in(path_) == files) << what << ": a store that was refused was changed";
   }
