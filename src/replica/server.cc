@@ -66,9 +66,7 @@ Status Server::Impl::open(const storage::Store& store) {
                        machine_.load(pages_.range(0, kExecutionPage)) && execution_.load() &&
                        machine_.executed() == stored->snapshot;
     if (!sound) {
-      return Error{ErrorCode::kCorrupt,
-                   "the stored snapshot does not match its digest: wipe the data directory, and "
-                   "the server fetches its state from the others"};
+      return Error{ErrorCode::kCorrupt, "the stored snapshot does not match its digest"};
     }
     snapshots_[stored->snapshot] = pages_.pages();
   }

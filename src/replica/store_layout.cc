@@ -4,8 +4,7 @@ namespace steward::replica::layout {
 namespace {
 
 Error corrupt(const char* what) {
-  return {ErrorCode::kCorrupt, std::string("the store holds a malformed ") + what +
-                                   "; restore the server from a wiped directory"};
+  return {ErrorCode::kCorrupt, std::string("the store holds a malformed ") + what};
 }
 
 }  // namespace

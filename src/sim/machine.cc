@@ -37,8 +37,7 @@ Machine::Machine(ServerId self, const Environment& environment, const DiskModel&
   }
 }
 
-void Machine::start() {
-  STEWARD_CHECK(!running());
+Result<std::unique_ptr<replica::Server>> Machine::open() {
   replica::Server::Options options;
   options.config = env_.config;
   options.self = self_;
@@ -46,7 +45,20 @@ void Machine::start() {
   options.share = env_.keys.load_share(self_, share_);
   options.state_machine = env_.new_state_machine();
   options.nonce = ++runs_;
-  auto opened = replica::Server::open(std::move(options), disk_);
+  return replica::Server::open(std::move(options), disk_);
+}
+
+void Machine::start() {
+  STEWARD_CHECK(!running());
+  auto opened = open();
+  if (disk_.damaged()) {
+    if (opened || opened.error().code != ErrorCode::kCorrupt) {
+      return env_.checker.violation("storage: server " + to_string(self_) +
+                                    " took damaged data for good");
+    }
+    disk_.replace({});  // as `steward server --repair` does
+    opened = open();
+  }
   env_.checker.server_started(self_);
   digested_ = 0;
   if (!opened) {

@@ -111,7 +111,8 @@ Result<Report> run(const ClusterConfig& config, const RunOptions& options, Fault
   }
   const Duration bound = options.bound.value_or(progress_bound(config));
   // Those who lie are already as many as may be faulty.
-  const std::set<ServerId> outside = options.byzantine ? std::set<ServerId>() : plan.outside;
+  const std::set<ServerId> outside =
+      world.bearable(options.byzantine ? std::set<ServerId>() : plan.outside);
   // What goes wrong is among the violations.
   if (!stopped() && demand_progress(world, outside, options.load, bound) && !stopped()) {
     world.heal();

@@ -89,6 +89,14 @@ TEST_F(Amnesia, AWipedLeaderIsReplacedAndReadmitted) {
   comes_back_and_is_needed({0, 0}, {0, 3});
 }
 
+TEST_F(Amnesia, AServerWhoseDataIsDamagedIsReadmittedUnderLoad) {
+  make(test_cluster(3, 4));
+  world_->run_for(3s);
+  world_->inject(LoseDisk{{0, 3}, LoseDisk::How::kDamaged});
+  world_->run_for(2s);
+  comes_back_and_is_needed({0, 3}, {0, 2});
+}
+
 TEST_F(Amnesia, AServerWithAnOldBackupKnowsIt) {
   make(test_cluster(3, 4));
   world_->run_for(2s);
