@@ -10,6 +10,7 @@
 #include "cli/health.h"
 #include "cli/operator_client.h"
 #include "common/bytes.h"
+#include "wire/offence.h"
 
 namespace steward::cli {
 namespace {
@@ -79,7 +80,7 @@ nlohmann::json to_json(const wire::StatusReply& status) {
   out["evidence"] = nlohmann::json::array();
   for (const wire::Evidence& evidence : status.evidence()) {
     out["evidence"].push_back({{"server", evidence.server()},
-                               {"reason", evidence.reason()},
+                               {"reason", wire::to_string(evidence.offence())},
                                {"signed_header", to_hex(evidence.header())}});
   }
   out["counters"] = nlohmann::json::object();

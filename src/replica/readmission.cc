@@ -10,9 +10,6 @@ constexpr Duration kAskAgain = 100ms;
 constexpr Duration kTellAgain = 1s;
 // Higher incarnations are not believed when others speak of ours: ours could not exceed them.
 constexpr std::uint64_t kHighest = std::uint64_t{1} << 48;
-// From the stable checkpoint of one that shared a quorum with the forgotten life to the last
-// sequence that this can have voted for: two windows of two intervals.
-constexpr Sequence kIntervals = 4;
 
 bool same_run(const wire::Life& a, const wire::Life& b) {
   return a.incarnation() == b.incarnation() && a.nonce() == b.nonce();
@@ -85,6 +82,17 @@ void Readmission::on_timer(Actions& actions) {
   const std::size_t before = actions.sends.size();
   ask_all(actions);
   if (actions.sends.size() > before) actions.timer = voting() ? kTellAgain : kAskAgain;
+  if (state_ != State::kLearning || !own_.bounded()) return;
+  await_bound(actions);
+  if (!actions.timer) actions.timer = kTellAgain;
+}
+
+void Readmission::await_bound(Actions& actions) const {
+  wire::Introduction out;
+  out.mutable_awaited()->set_sequence(own_.stable_bound());
+  for (ServerIndex peer = 0; peer < options_.quorums.peers; ++peer) {
+    if (peer != options_.self) actions.sends.emplace_back(peer, out);
+  }
 }
 
 bool Readmission::answered(ServerIndex peer) const {
@@ -242,6 +250,8 @@ void Readmission::set_bounds(const Standing& standing, Actions& actions) {
   own_.set_view_bound(view);
   own_.set_stable_bound(stable + kIntervals * options_.checkpoint_interval);
   actions.durable = true;
+  await_bound(actions);
+  actions.timer = kAskAgain;
 }
 
 void Readmission::observe(const Standing& standing, Actions& actions) {

@@ -18,7 +18,8 @@
 // view it has installed and which checkpoint is stable there. An answer is *complete* once the
 // server itself has got that far, so that liars cannot make it wait. With `witnesses()` complete
 // answers the bounds are: views from the highest, sequences above the highest checkpoint + 4
-// intervals. It votes when its own stable checkpoint and installed view have reached them.
+// intervals. It votes when its own stable checkpoint and installed view have reached them; until
+// then it tells the others what it waits for, and they bring the site there (awaited.h).
 //
 // Pure; not thread-safe. Peer messages are bounded by their types and may all be lies.
 #pragma once
@@ -39,6 +40,10 @@ namespace steward::replica {
 class Readmission {
  public:
   enum class State { kAsking, kVoting, kLearning };
+
+  // Checkpoint intervals from the stable checkpoint of one that shared a quorum with the forgotten
+  // life to the last sequence that this can have voted for: two windows of two.
+  static constexpr Sequence kIntervals = 4;
 
   struct Options {
     ServerIndex self = 0;
@@ -116,6 +121,7 @@ class Readmission {
   void set_bounds(const Standing& standing, Actions& actions);
   void ask(ServerIndex peer, Actions& actions) const;
   void ask_all(Actions& actions) const;
+  void await_bound(Actions& actions) const;
   bool answered(ServerIndex peer) const;
 
   const Options options_;

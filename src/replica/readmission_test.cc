@@ -412,6 +412,53 @@ TEST(Liars, CostAnAmnesiacServerANumberWithEachRefusal) {
   EXPECT_EQ(site.state(3), State::kVoting);
 }
 
+// --- what it waits for
+
+std::vector<Sequence> awaited_in(const Readmission::Actions& actions) {
+  std::vector<Sequence> awaited;
+  for (const auto& [to, message] : actions.sends) {
+    if (message.has_awaited()) awaited.push_back(message.awaited().sequence());
+  }
+  return awaited;
+}
+
+TEST(Waiting, IsToldToAllUntilItIsReadmitted) {
+  Site site(4, 1, true);
+  site.start_all();
+  site.wipe(3);
+  site.start(3);
+  site.run();
+  site.tick(3);
+  ASSERT_EQ(site.state(3), State::kLearning);
+  for (int repeat = 0; repeat < 3; ++repeat) {
+    Readmission::Actions again;
+    site.at(3).on_timer(again);
+    EXPECT_EQ(awaited_in(again), std::vector<Sequence>(3, 4 * kInterval));
+    EXPECT_TRUE(again.timer.has_value()) << "or it would say so only once";
+  }
+  site.stand(3, 0, 4 * kInterval);
+  ASSERT_EQ(site.state(3), State::kVoting);
+  Readmission::Actions later;
+  site.at(3).on_timer(later);
+  EXPECT_TRUE(awaited_in(later).empty());
+}
+
+TEST(Waiting, GoesOnAfterARestart) {
+  Site site(4, 1, true);
+  site.start_all();
+  site.wipe(3);
+  site.start(3);
+  site.run();
+  site.tick(3);
+  ASSERT_EQ(site.state(3), State::kLearning);
+  site.stop(3);
+  site.start(3);
+  site.run();
+  Readmission::Actions again;
+  site.at(3).on_timer(again);
+  EXPECT_EQ(awaited_in(again), std::vector<Sequence>(3, 4 * kInterval));
+}
+
 // --- what it is for
 
 // Three acceptors. 0 and 2 have chosen a batch of which 1 knows nothing; then 2 loses its disk, and

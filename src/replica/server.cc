@@ -8,6 +8,10 @@
 namespace steward::replica {
 namespace {
 
+// Empty batches come at least as often, in parts of the time-out after which a leader is replaced:
+// well before one of them would be late.
+constexpr int kSlowestEmptyPart = 16;
+
 agreement::Options local_options(const ClusterConfig& config, ServerId self,
                                  const Readmission& readmission) {
   agreement::Options options;
@@ -53,7 +57,9 @@ Server::Impl::Impl(Options options)
                 keys_->sites[self_.site].site->shares_prove_themselves()}),
       keeper_(self_.server, std::move(options.share)),
       forwarder_(config_, self_),
-      fetch_(self_.server, static_cast<std::uint32_t>(site_.servers.size())) {}
+      fetch_(self_.server, static_cast<std::uint32_t>(site_.servers.size())),
+      awaited_({Readmission::kIntervals * config_.ordering.checkpoint_interval,
+                config_.timeouts.view_change / kSlowestEmptyPart}) {}
 
 Status Server::Impl::open(const storage::Store& store) {
   auto stored = layout::load(store);
@@ -98,6 +104,7 @@ void Server::Impl::start() {
   Readmission::Actions asking;
   readmission_->start(asking);
   apply(std::move(asking));
+  if (!evidence_.empty()) on_evidence_timer();
   settle();
 }
 
@@ -175,6 +182,10 @@ void Server::Impl::handle(TimerFired input) {
       readmission_->on_timer(actions);
       return apply(std::move(actions));
     }
+    case TimerClass::kIdle:
+      return on_idle_timer();
+    case TimerClass::kEvidence:
+      return on_evidence_timer();
     case TimerClass::kWatch:
       watch_timer_ = false;
       return watch_queues();
@@ -188,6 +199,7 @@ void Server::Impl::settle() {
   readmission_->observe(standing(), readmission);
   apply(std::move(readmission));
   follow_view();
+  follow_awaited();
   propose();
   expect_work();
   answer_clients();

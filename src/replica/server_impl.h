@@ -12,6 +12,7 @@
 #include <string>
 
 #include "agreement/core.h"
+#include "replica/awaited.h"
 #include "replica/execution.h"
 #include "replica/page_set.h"
 #include "replica/readmission.h"
@@ -89,13 +90,20 @@ class Server::Impl {
   bool heard_in_time(ServerId from, const LocalAgreement& in);
   void hold_back();
   void stamp();
+  void follow_awaited();
+  void on_idle_timer();
 
   // --- the key share, and evidence (server_keys.cc)
   void follow_refresh();
   void apply(site::KeeperActions actions);
   void on_refresh_timer();
   void on_judged(const site::Judged& judged);
-  void keep_evidence(ServerIndex server, const std::string& reason, const Bytes& header);
+  void keep_evidence(ServerIndex server, wire::Offence offence, const Bytes& header);
+  // Is there evidence against it that others believe, too?
+  bool convinces(ServerIndex server) const;
+  bool is_signed_share(ServerIndex server, const Bytes& encoded) const;
+  void show(const wire::Evidence& evidence);
+  void on_evidence_timer();
   void add_key_status(wire::StatusReply& reply) const;
 
   // --- the site's leader (server_views.cc)
@@ -145,6 +153,10 @@ class Server::Impl {
   StateFetch fetch_;
   std::optional<Readmission> readmission_;  // from open on
   std::vector<Outgoing> held_back_;         // said once this server may vote
+  Awaited awaited_;
+  bool idle_timer_ = false;
+  Sequence idle_at_ = 0;    // committed when the timer was set
+  bool empty_due_ = false;  // somebody waits for a sequence, and nothing else is ordered
 
   std::map<Sequence, Pages> snapshots_;  // at the last checkpoints, for peers that lag
   bool replaying_ = false;
@@ -168,6 +180,7 @@ class Server::Impl {
   bool refresh_timer_ = false;
   std::map<ServerIndex, wire::Evidence> evidence_;  // the first against each server of the site
   std::set<ServerIndex> judging_;                   // accusers whose accusation is being judged
+  Duration show_after_{0};                          // evidence again
 
   std::vector<CheckedUpdate> to_forward_;
   bool forward_timer_ = false;
@@ -197,6 +210,8 @@ enum class TimerClass : std::uint64_t {
   kRefresh,
   kWatch,
   kIntroduce,
+  kIdle,
+  kEvidence,
 };
 constexpr TimerId timer_id(TimerClass timer_class, std::uint64_t number = 0) {
   return static_cast<std::uint64_t>(timer_class) << 56 | number;

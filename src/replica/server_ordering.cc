@@ -1,6 +1,7 @@
 // How a server orders the events of its site, executes them and lets the site speak as one.
 
 #include "common/check.h"
+#include "replica/promises.h"
 #include "replica/server_impl.h"
 
 namespace steward::replica {
@@ -16,11 +17,6 @@ constexpr std::size_t kFullEnough = 2;
 bool is_signed(const wire::AgreementMessage& body) {
   return body.has_pre_prepare() || body.has_prepare() || body.has_commit() ||
          body.has_checkpoint() || body.has_view_change() || body.has_new_view();
-}
-
-// Leaves only after what it rests on is durable.
-bool is_vote(const wire::AgreementMessage& body) {
-  return is_signed(body) || body.has_proposal() || body.has_accept();
 }
 
 wire::Kind kind_of(const wire::AgreementMessage& body) {
@@ -71,7 +67,7 @@ void Server::Impl::send_agreement(agreement::Send send) {
     outgoing.to = others();
   }
   outgoing.promise = send.promise;
-  STEWARD_CHECK(!is_vote(send.body) || send.promise);
+  STEWARD_CHECK(!binds(send.body) || send.promise);
   outgoing.sign = signs_ && is_signed(send.body);
   outgoing.kind = kind_of(send.body);
   outgoing.body = send.body.SerializeAsString();
@@ -84,11 +80,16 @@ void Server::Impl::propose() {
     const bool idle = proposed_ <= core_->progress().committed;
     if (!idle && queue_.bytes() < config_.ordering.max_batch_bytes / kFullEnough) return;
     std::vector<Bytes> items = queue_.take();
-    if (items.empty()) return;
+    if (items.empty()) break;
     proposed_ = std::max(proposed_, core_->progress().committed) + 1;
     out_.marks.push_back({Mark::Kind::kOrderingStarted, proposed_});
     step_core(agreement::Propose{wire::make_batch(std::move(items))});
   }
+  // An empty batch does nothing at all but to bring the site on, and is no matter of latencies.
+  if (!empty_due_ || !core_->can_propose() || proposed_ > core_->progress().committed) return;
+  empty_due_ = false;
+  proposed_ = core_->progress().committed + 1;
+  step_core(agreement::Propose{wire::make_batch({})});
 }
 
 void Server::Impl::commit(const agreement::Commit& commit) {
@@ -218,7 +219,7 @@ void Server::Impl::apply(site::SigningActions actions) {
     send_signed(wire::KIND_SHARE, share, {in_site(to)});
   }
   for (const site::Blame& blame : actions.blames) {
-    keep_evidence(blame.server, blame.reason, blame.header);
+    keep_evidence(blame.server, blame.offence, blame.header);
   }
   for (const wire::ShareRequest& request : actions.requests) {
     send(others(), wire::KIND_SHARE_REQUEST, request);

@@ -27,7 +27,7 @@ void Server::Impl::expect_work() {
     return machine_.armed(timer, generation);
   };
   queue_.forget_timeouts_unless(armed);
-  const bool expected = queue_.has_work() && !fetch_.active();
+  const bool expected = (queue_.has_work() || empty_due_) && !fetch_.active();
   if (expected != std::exchange(work_expected_, expected)) {
     step_core(agreement::WorkExpected{expected});
     follow_view();

@@ -25,13 +25,17 @@ StrategyPtr censor_client(Bytes client);
 StrategyPtr censor_site(SiteId site);
 
 // --- The site as one machine (attacks_site.cc).
-StrategyPtr poison_shares();    // wrong shares of signatures, wrong proofs
+// Wrong shares of signatures, wrong proofs; to all others, or to one of them.
+StrategyPtr poison_shares(std::optional<ServerId> only_to = {});
+StrategyPtr leave_shares_unsigned();
 StrategyPtr lie_in_transfer();  // wrong manifests and pages
 StrategyPtr lie_to_clients();
 StrategyPtr withhold_site_data();  // neither forwards to other sites nor spreads what comes
 // Deals a wrong subshare to one holder, complains of right ones. Ideal keys only.
 StrategyPtr lie_in_renewal();
 StrategyPtr accuse_falsely();  // shows right shares of others around as wrong
+// Asks for ever that the site move on, as if it had to be readmitted: all, or all but the leader.
+StrategyPtr wait_for_ever(bool leader_too);
 
 // --- Anything (attacks_mutation.cc).
 // One message of every `one_in` is changed in a random field, at random depth, or replaced by an

@@ -225,6 +225,7 @@ std::vector<StrategyPtr> draw_strategies(const ClusterConfig& config,
   for (std::uint64_t left = 1 + random.below(3); left > 0; --left) strategies.push_back(draw());
   if (random.below(2) == 0) strategies.push_back(lie_to_clients());
   if (random.below(2) == 0) strategies.push_back(lie_in_renewal());
+  if (random.below(4) == 0) strategies.push_back(wait_for_ever(random.below(2) == 0));
   return strategies;
 }
 

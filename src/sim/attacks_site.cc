@@ -24,10 +24,12 @@ void put(const Message& message, replica::Outgoing& outgoing) {
 // Some shares are wrong, some of the wrong ones for some peers only, some without their proof.
 class PoisonShares final : public Strategy {
  public:
+  explicit PoisonShares(std::optional<ServerId> only_to) : only_to_(only_to) {}
   std::string name() const override { return "poison shares"; }
   void send(const Scene& scene, Parcel parcel, std::vector<Parcel>& out) override {
     wire::Share share;
-    const bool shares = parcel.message.kind == wire::KIND_SHARE && parcel.to != scene.self &&
+    const bool victim = only_to_ ? parcel.to == *only_to_ : parcel.to != scene.self;
+    const bool shares = parcel.message.kind == wire::KIND_SHARE && victim &&
                         share.ParseFromString(parcel.message.body);
     if (shares) {
       const std::uint64_t choice = scene.random.below(8);
@@ -36,6 +38,18 @@ class PoisonShares final : public Strategy {
       if (choice == 6) share.clear_proof();
       put(share, parcel.message);
     }
+    out.push_back(std::move(parcel));
+  }
+
+ private:
+  const std::optional<ServerId> only_to_;
+};
+
+class LeaveSharesUnsigned final : public Strategy {
+ public:
+  std::string name() const override { return "leave shares unsigned"; }
+  void send(const Scene& /*scene*/, Parcel parcel, std::vector<Parcel>& out) override {
+    if (parcel.message.kind == wire::KIND_SHARE) parcel.message.sign = false;
     out.push_back(std::move(parcel));
   }
 };
@@ -182,13 +196,44 @@ class AccuseFalsely final : public Strategy {
   std::map<ServerId, wire::SignedHeader> shares_;  // the last of each
 };
 
+// With each status, for as far as the others may believe.
+class WaitForEver final : public Strategy {
+ public:
+  explicit WaitForEver(bool leader_too) : leader_too_(leader_too) {}
+  std::string name() const override { return "wait for ever"; }
+  void send(const Scene& scene, Parcel parcel, std::vector<Parcel>& out) override {
+    wire::AgreementMessage body;
+    const ServerId to = parcel.to;
+    const bool standing = parcel.message.kind == wire::KIND_AGREEMENT && to != scene.self &&
+                          body.ParseFromString(parcel.message.body) && body.has_status();
+    out.push_back(std::move(parcel));
+    if (!standing) return;
+    const std::size_t servers = scene.config.sites[scene.self.site].servers.size();
+    if (!leader_too_ && body.status().view() % servers == to.server) return;
+    const Sequence reach = 4 * Sequence{scene.config.ordering.checkpoint_interval};
+    wire::Introduction introduction;
+    introduction.mutable_awaited()->set_sequence(body.status().stable() + reach);
+    replica::Outgoing asks;
+    asks.kind = wire::KIND_INTRODUCTION;
+    asks.body = introduction.SerializeAsString();
+    out.push_back({to, std::move(asks)});
+  }
+
+ private:
+  const bool leader_too_;
+};
+
 }  // namespace
 
-StrategyPtr poison_shares() { return std::make_unique<PoisonShares>(); }
+StrategyPtr poison_shares(std::optional<ServerId> only_to) {
+  return std::make_unique<PoisonShares>(only_to);
+}
+StrategyPtr leave_shares_unsigned() { return std::make_unique<LeaveSharesUnsigned>(); }
 StrategyPtr lie_in_transfer() { return std::make_unique<LieInTransfer>(); }
 StrategyPtr lie_to_clients() { return std::make_unique<LieToClients>(); }
 StrategyPtr withhold_site_data() { return std::make_unique<WithholdSiteData>(); }
 StrategyPtr lie_in_renewal() { return std::make_unique<LieInRenewal>(); }
 StrategyPtr accuse_falsely() { return std::make_unique<AccuseFalsely>(); }
+StrategyPtr wait_for_ever(bool leader_too) { return std::make_unique<WaitForEver>(leader_too); }
 
 }  // namespace steward::sim

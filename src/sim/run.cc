@@ -109,16 +109,24 @@ Result<Report> run(const ClusterConfig& config, const RunOptions& options, Fault
     world.run_for(std::min(kProbeInterval, options.duration - world.now()));
     if (options.probe) options.probe(world);
   }
-  const Duration bound = options.bound.value_or(progress_bound(config));
+  const Duration bound = options.bound.value_or(progress_bound(config, options.duration));
   // Those who lie are already as many as may be faulty.
   const std::set<ServerId> outside =
       world.bearable(options.byzantine ? std::set<ServerId>() : plan.outside);
+  const std::set<ServerId> outside = options.byzantine ? std::set<ServerId>() : plan.outside;
+  std::optional<Duration> longest_wait;
+  if (!stopped()) {
+    const Demand demand{options.load, bound, fairness_allowance(config)};
+    longest_wait = demand_progress(world, outside, demand);
+  }
   // What goes wrong is among the violations.
-  if (!stopped() && demand_progress(world, outside, options.load, bound) && !stopped()) {
+  if (longest_wait && !stopped()) {
     world.heal();
     (void)world.settle(options.settle.value_or(bound));
   }
   Report report = report_of(world);
+  report.longest_wait = longest_wait.value_or(Duration(0));
+  report.bound = bound;
   report.seed = options.world.seed;
   report.plan = std::move(plan);
   report.byzantine = std::move(byzantine);
@@ -141,6 +149,8 @@ void print(const Report& report, std::ostream& out) {
     out << fmt::format("link {} to {}: {} bytes, {:.0f} for each update\n", link.from, link.to,
                        link.bytes, link.bytes_per_update);
   }
+  out << fmt::format("longest wait with enough servers well: {:.1f} s, allowed are {:.0f} s\n",
+                     to_ms(report.longest_wait) / 1e3, to_ms(report.bound) / 1e3);
   out << fmt::format("most that waited: {} jobs at a server, {} events, {} bytes on a link\n",
                      report.max_backlog, report.max_queued_events, report.max_link_backlog_bytes);
   if (report.damaged > 0) {
