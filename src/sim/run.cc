@@ -113,7 +113,6 @@ Result<Report> run(const ClusterConfig& config, const RunOptions& options, Fault
   // Those who lie are already as many as may be faulty.
   const std::set<ServerId> outside =
       world.bearable(options.byzantine ? std::set<ServerId>() : plan.outside);
-  const std::set<ServerId> outside = options.byzantine ? std::set<ServerId>() : plan.outside;
   std::optional<Duration> longest_wait;
   if (!stopped()) {
     const Demand demand{options.load, bound, fairness_allowance(config)};
