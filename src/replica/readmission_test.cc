@@ -264,12 +264,12 @@ TEST(Readmission, ALiarCannotUseUpTheNumbers) {
     answer.mutable_known()->set_incarnation((std::uint64_t{1} << 48) - 1);
     return answer;
   };
-  for (int losses = 0; losses < 2; ++losses) {
+  for (std::uint64_t losses = 0; losses < 2; ++losses) {
     site.wipe(6);
     site.start(6);
     for (int step = 0; step < 1000 && site.step(); ++step) {
     }
-    ASSERT_LE(site.lost(6), losses + 2U) << "it goes round and round";
+    ASSERT_LE(site.lost(6), losses + 2) << "it goes round and round";
     site.stand(6, 0, 4 * kInterval);
     EXPECT_EQ(site.state(6), State::kVoting);
   }

@@ -153,8 +153,8 @@ TEST_F(Stalls, ALiarThatIsRebornForSomeHoldsNoViewUp) {
 
 // --- a local leader that passes over what is no client's and no link's queue
 
-// Leads its site, and forwards to other sites, as long as these are not site 2; that others find its
-// forwarding wanting it does not want to hear.
+// Leads its site, and forwards to other sites, as long as these are not site 2; that others find
+// its forwarding wanting it does not want to hear.
 class DeafToTimers final : public Strategy {
  public:
   std::string name() const override { return "deaf to timers"; }
