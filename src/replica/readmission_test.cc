@@ -47,21 +47,26 @@ class Site {
 
   // Delivers until nothing is under way.
   void run() {
-    while (!under_way_.empty()) {
-      auto [from, to, message] = std::move(under_way_.front());
-      under_way_.pop_front();
-      Server& one = servers_[to];
-      if (lie && message.has_hello() && liars.contains(to)) {
-        wire::Introduction out;
-        *out.mutable_answer() = lie(message.hello());
-        under_way_.push_back({to, from, std::move(out)});
-        continue;
-      }
-      if (!one.run || cut.contains({from, to}) || cut.contains({to, from})) continue;
-      Readmission::Actions actions;
-      one.run->receive(from, message, one.standing, actions);
-      perform(to, actions);
+    while (step()) {
     }
+  }
+  // Delivers one message; false when there is none.
+  bool step() {
+    if (under_way_.empty()) return false;
+    auto [from, to, message] = std::move(under_way_.front());
+    under_way_.pop_front();
+    Server& one = servers_[to];
+    if (lie && message.has_hello() && liars.contains(to)) {
+      wire::Introduction out;
+      *out.mutable_answer() = lie(message.hello());
+      under_way_.push_back({to, from, std::move(out)});
+      return true;
+    }
+    if (!one.run || cut.contains({from, to}) || cut.contains({to, from})) return true;
+    Readmission::Actions actions;
+    one.run->receive(from, message, one.standing, actions);
+    perform(to, actions);
+    return true;
   }
   void tick(ServerIndex server) {
     Readmission::Actions actions;
@@ -245,6 +250,29 @@ TEST_P(EveryShape, OfTwoCopiesTheSecondIsRefused) {
   site_.start(last());
   site_.run();
   EXPECT_EQ(site_.state(last()), State::kLearning);
+}
+
+// The highest number that is believed is not one after which nobody is.
+TEST(Readmission, ALiarCannotUseUpTheNumbers) {
+  Site site(7, 2, true);
+  site.start_all();
+  site.liars = {0};
+  site.lie = [](const wire::Hello& hello) {
+    wire::HelloAnswer answer;
+    answer.set_nonce(hello.life().nonce());
+    answer.set_refused(true);
+    answer.mutable_known()->set_incarnation((std::uint64_t{1} << 48) - 1);
+    return answer;
+  };
+  for (std::uint64_t losses = 0; losses < 2; ++losses) {
+    site.wipe(6);
+    site.start(6);
+    for (int step = 0; step < 1000 && site.step(); ++step) {
+    }
+    ASSERT_LE(site.lost(6), losses + 2) << "it goes round and round";
+    site.stand(6, 0, 4 * kInterval);
+    EXPECT_EQ(site.state(6), State::kVoting);
+  }
 }
 
 TEST_P(EveryShape, AVoteOfAnEarlierLifeDoesNotCount) {
