@@ -158,7 +158,8 @@ void Server::Impl::handle(TimerFired input) {
       return apply(std::move(actions));
     }
     case TimerClass::kAckRepeat:
-      return forwarder_.on_ack_timer(site);
+      return forwarder_.on_ack_timer(
+          {static_cast<SiteId>(number >> 32), static_cast<ServerIndex>(number)});
     case TimerClass::kSigning: {
       signing_timer_ = false;
       site::SigningActions actions;

@@ -254,8 +254,8 @@ void Server::Impl::apply(site::blink::ForwarderActions actions) {
   for (const auto& timer : actions.retransmit_timers) {
     out_.timers.push_back({timer_id(TimerClass::kRetransmit, timer.link), timer.after});
   }
-  for (const auto& timer : actions.ack_timers) {
-    out_.timers.push_back({timer_id(TimerClass::kAckRepeat, timer.link), timer.after});
+  for (const auto& [to, after] : actions.ack_timers) {
+    set_timer(timer_id(TimerClass::kAckRepeat, std::uint64_t{to.site} << 32 | to.server), after);
   }
   site::SigningActions signing;
   for (const site::BatchNumber batch : actions.wanted) signing_.want(batch, signing);
@@ -271,7 +271,7 @@ void Server::Impl::on(ServerId from, const SiteDataReceived& in) {
   if (last != 0 && last < link.next_in()) {
     reject("site data: repeated");
     site::blink::ForwarderActions actions;
-    forwarder_.repeat_ack(site, machine_, signing_, actions);
+    if (from.site == site) forwarder_.repeat_ack(from, machine_, signing_, actions);
     return apply(std::move(actions));
   }
   queue_.add_site_data(in.data);

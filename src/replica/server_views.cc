@@ -85,7 +85,7 @@ void Server::Impl::watch_queues() {
       queue.shared = queue.age;
     }
     const bool passed_over = queue.age >= config_.timeouts.fair && now.committed > queue.committed;
-    starved = starved || (one.work && passed_over);
+    starved = starved || passed_over;
   }
   watched_ = std::move(watched);
   share_queues(to_share);

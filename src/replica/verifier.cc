@@ -296,11 +296,22 @@ Status Verifier::check_certificate(const wire::AgreementMessage& body, Work& wor
   if (!local_signs_) return {};
   const Certificate certificate = certificate_in(body);
   if (certificate.proofs == nullptr) return {};
-  if (static_cast<std::size_t>(certificate.proofs->size()) > limits::kMaxProofs) {
+  // Bounded, fields that nobody knows included: it goes on into view changes, which have room for
+  // so much (limits::max_view_change_bytes).
+  constexpr std::size_t kRest = 256;
+  constexpr std::size_t kFraming = 8;
+  const std::uint32_t quorum = config_.sites[self_.site].quorums().quorum();
+  if (static_cast<std::uint32_t>(certificate.proofs->size()) > quorum) {
     return Error{ErrorCode::kTooLarge, "too many proofs"};
+  }
+  if (body.ByteSizeLong() > kRest + quorum * (limits::kMaxVoteBytes + kFraming)) {
+    return Error{ErrorCode::kTooLarge, "a certificate too large"};
   }
   std::set<ServerIndex> signers;
   for (const Bytes& proof : *certificate.proofs) {
+    if (proof.size() > limits::kMaxVoteBytes) {
+      return Error{ErrorCode::kTooLarge, "a vote too large"};
+    }
     auto header = parse<wire::SignedHeader>(proof, "proof");
     if (!header) return header.error();
     if (header->body() != certificate.vote) return bad_input("a proof of something else");
@@ -308,8 +319,7 @@ Status Verifier::check_certificate(const wire::AgreementMessage& body, Work& wor
     if (!status) return status.error();
     signers.insert(header->server());
   }
-  if (signers.size() < config_.sites[self_.site].quorums().quorum())
-    return bad_input("too few proofs for a certificate");
+  if (signers.size() != quorum) return bad_input("too few proofs for a certificate");
   return {};
 }
 

@@ -313,15 +313,31 @@ TEST(EventQueueWaiting, AnAcknowledgementAloneIsNoWork) {
   EXPECT_FALSE(queue.has_work());
   queue.add_site_data(ack(1, 5));
   EXPECT_FALSE(queue.has_work());
-  ASSERT_EQ(queue.waiting(8).size(), 1U);
-  EXPECT_FALSE(queue.waiting(8)[0].work);
+  EXPECT_EQ(queue.waiting(8).size(), 1U);
   queue.add_site_data(messages(1, 2, 2));  // nobody can order it before its predecessor
   EXPECT_FALSE(queue.has_work());
   queue.add_site_data(messages(1, 1, 1));
   EXPECT_TRUE(queue.has_work());
-  EXPECT_TRUE(queue.waiting(8)[0].work);
   queue.forget_site_data(1, 3, 5);
   EXPECT_FALSE(queue.has_work());
+}
+
+TEST(EventQueueWaiting, TheAcknowledgementThatCameWithDataWaitsOnWithoutIt) {
+  EventQueue queue({});
+  wire::SiteData both = *messages(1, 1, 1);
+  *both.add_leaves() = ack(1, 5)->leaves(0);
+  queue.add_site_data(std::make_shared<const wire::SiteData>(both));
+  ASSERT_EQ(queue.waiting(8).size(), 2U);
+  const std::uint64_t stamp = queue.waiting(8)[1].stamp;
+  queue.forget_site_data(1, 2, 4);  // the data was ordered, and an older acknowledgement
+  const auto waiting = queue.waiting(8);
+  ASSERT_EQ(waiting.size(), 1U);
+  EXPECT_NE(waiting[0].stamp, stamp);
+  EXPECT_EQ(ack_number(*waiting[0].data), 5U);
+  queue.add_site_data(ack(1, 6));  // a newer one does not begin to wait anew
+  EXPECT_EQ(queue.waiting(8)[0].stamp, waiting[0].stamp);
+  queue.forget_site_data(1, 2, 6);
+  EXPECT_TRUE(queue.empty());
 }
 
 TEST(EventQueueWaiting, AStampLastsWhileNothingOfTheQueueIsExecuted) {
