@@ -4,12 +4,13 @@
 
 #include "common/check.h"
 #include "crypto/key_directory.h"
+#include "sim/durability.h"
 #include "sim/story.h"
 
 namespace steward::sim {
 namespace {
 
-constexpr Sequence kDigestInterval = 64;          // sequences between compared state digests
+constexpr Sequence kDigestInterval = 16;          // sequences between compared state digests
 constexpr std::uint64_t kInvariantInterval = 64;  // steps between checks, which walk all slots
 constexpr std::size_t kMaxMarks = 4096;           // begun and not ended
 constexpr std::size_t kMaxPausedJobs = 4096;      // what sockets hold for a machine that is paused
@@ -155,6 +156,10 @@ void Machine::answer(const replica::ToClient& message) {
 void Machine::transmit(const replica::Outgoing& outgoing) {
   if (adversary_) return transmit_lies(outgoing);
   env_.checker.server_sent(self_, outgoing);
+  if (const auto missing = not_durable(outgoing, disk_)) {
+    env_.checker.violation("persist before promise: server " + to_string(self_) +
+                           " speaks before it is durable: " + *missing);
+  }
   const auto frame = std::make_shared<Bytes>();
   const auto make = [this, outgoing, frame] {
     *frame = replica::make_frame(outgoing, env_.domain, self_, *env_.keys.servers.at(self_));
