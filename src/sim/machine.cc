@@ -184,7 +184,11 @@ void Machine::hear_self(const Bytes& frame) {
 
 // Lies cost their server no time.
 void Machine::transmit_lies(const replica::Outgoing& outgoing) {
-  for (Parcel& parcel : adversary_->send(self_, env_.events.now(), outgoing)) {
+  const auto sign = [this](wire::Kind kind, BytesView body) {
+    return env_.keys.servers.at(self_)->sign(
+        wire::server_statement(env_.domain, kind, self_, body));
+  };
+  for (Parcel& parcel : adversary_->send(self_, env_.events.now(), outgoing, sign)) {
     const auto frame = std::make_shared<const Bytes>(
         replica::make_frame(parcel.message, env_.domain, self_, *env_.keys.servers.at(self_)));
     if (parcel.to == self_) {
