@@ -37,6 +37,12 @@ StrategyPtr accuse_falsely();  // shows right shares of others around as wrong
 // Asks for ever that the site move on, as if it had to be readmitted: all, or all but the leader.
 StrategyPtr wait_for_ever(bool leader_too);
 
+// --- In the names of others (attacks_forgery.cc).
+// Certificates of empty batches and of states that are not, without a quorum's signatures; view
+// changes that others never sent.
+StrategyPtr forge_certificates();
+StrategyPtr withhold_state();  // neither manifests nor pages of snapshots
+
 // --- Anything (attacks_mutation.cc).
 // One message of every `one_in` is changed in a random field, at random depth, or replaced by an
 // earlier one.

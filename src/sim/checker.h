@@ -4,6 +4,7 @@
 //   order          a server executes sequence after sequence; only a restart goes back
 //   validity       what is executed is, byte for byte, what a client of the cluster signed
 //   one word       one vote of a server for each slot in its whole life, and none below its promise
+//   persist        what a vote promises is durable when it leaves (durability.h)
 //   no going back  views, stable checkpoints and executed sequences only grow between restarts
 //   no slander     no server holds a correct one to be faulty
 //   fairness       no client waits much longer than most of them, where all are to be served

@@ -114,6 +114,11 @@ void Disk::apply(const storage::WriteBatch& batch) {
   }
 }
 
+const Bytes* Disk::find(BytesView key) const {
+  const auto found = durable_.find(key);
+  return found == durable_.end() ? nullptr : &found->second;
+}
+
 Status Disk::write(const storage::WriteBatch& batch, bool sync) {
   submit(batch, false, nullptr);
   if (!sync) return {};

@@ -46,6 +46,7 @@ class Disk final : public storage::Store {
   void mend() { failed_ = nullptr; }
   void set_slowness(std::uint32_t times) { times_ = times; }  // for syncs not yet begun
 
+  const Bytes* find(BytesView key) const;  // what is durable of it; null when nothing is
   std::size_t unsynced_writes() const { return queue_.size(); }
 
   std::size_t bytes() const;  // what a restart would find

@@ -61,6 +61,7 @@ class Planner {
   Planner(const ClusterConfig& config, const FaultKinds& kinds, Duration duration, Random random)
       : config_(config), duration_(duration), random_(random) {
     kinds_ = draw_subset(kinds, random_);
+    longest_calm_ = kLongestCalm / static_cast<std::int64_t>(1ULL << random_.below(4));
     for (SiteId site = 0; site < config.sites.size(); ++site) {
       for (ServerIndex i = 0; i < config.sites[site].servers.size(); ++i) all_.push_back({site, i});
     }
@@ -156,12 +157,12 @@ class Planner {
 
   // Outages one after the other, each over before the next, all over before the end.
   void add_outages(const std::function<Fault()>& draw) {
-    Duration at = random_.between(Duration(0), std::min(kLongestCalm, duration_));
+    Duration at = random_.between(Duration(0), std::min(longest_calm_, duration_));
     while (true) {
       const Duration over = at + random_.between(kShortestOutage, kLongestOutage);
       if (over >= duration_) return;
       plan_.episodes.push_back({at, over, false, draw()});
-      at = over + random_.between(kShortestOutage, kLongestCalm);
+      at = over + random_.between(kShortestOutage, longest_calm_);
     }
   }
 
@@ -259,6 +260,7 @@ class Planner {
   const Duration duration_;
   Random random_;
   FaultKinds kinds_;
+  Duration longest_calm_{0};  // between two outages of one series
   std::vector<ServerId> all_;
   FaultPlan plan_;
 };
