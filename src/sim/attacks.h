@@ -26,7 +26,7 @@ StrategyPtr censor_site(SiteId site);
 
 // --- The site as one machine (attacks_site.cc).
 StrategyPtr poison_shares();    // wrong shares of signatures, wrong proofs
-StrategyPtr lie_in_transfer();  // wrong manifests and pages
+StrategyPtr lie_in_transfer();  // wrong parts of snapshots
 StrategyPtr lie_to_clients();
 StrategyPtr withhold_site_data();  // neither forwards to other sites nor spreads what comes
 // Deals a wrong subshare to one holder, complains of right ones. Ideal keys only.
