@@ -9,8 +9,9 @@ namespace steward::replica {
 namespace {
 
 constexpr std::uint32_t kLate = 2;  // ticks after which others get a source's part
-constexpr std::uint32_t kFirstPatience = 4;
-constexpr std::uint32_t kMaxPatience = 64;
+constexpr std::uint32_t kFirstPatience = 8;
+constexpr std::uint32_t kMaxPatience = 128;
+constexpr std::uint32_t kMaxTimesLate = 16;
 
 }  // namespace
 
@@ -77,6 +78,15 @@ std::size_t StateFetch::usable_sources() const {
   return count;
 }
 
+// Where there is another, that is: servers that are all slow get parts as if they were not.
+bool StateFetch::doubtful(const Source& source) const {
+  if (source.probes_due == 0) return false;
+  for (ServerIndex server = 0; server < sources_.size(); ++server) {
+    if (usable(server) && sources_[server].probes_due == 0) return true;
+  }
+  return false;
+}
+
 void StateFetch::on_answer(ServerIndex from, const wire::StateAnswer& answer, const Pages& own,
                            Actions& actions) {
   const bool asked = target_ && from < sources_.size() && sources_[from].asked &&
@@ -90,6 +100,7 @@ void StateFetch::on_answer(ServerIndex from, const wire::StateAnswer& answer, co
   const Part part = std::move(*source.asked);
   source.asked.reset();
   source.patience = 0;
+  if (part.age < kLate && source.probes_due > 0) --source.probes_due;
   if (answer.lacking()) {
     source.lacks = true;
     actions.rejections.emplace_back("transfer: a source lacks the snapshot");
@@ -185,6 +196,7 @@ bool StateFetch::take_pages(const Part& part, const wire::StateAnswer& answer, A
 }
 
 void StateFetch::give_back(const Part& part) {
+  if (part.probe) return;
   for (const std::uint32_t key : part.keys) {
     if (part.step == Step::kGroups && unknown_.contains(key)) free_groups_.insert(key);
     if (part.step == Step::kPages && missing_.contains(key)) free_pages_.insert(key);
@@ -195,7 +207,11 @@ void StateFetch::on_tick(Actions& actions) {
   if (!target_) return;
   for (Source& source : sources_) {
     if (!source.asked) continue;
-    if (++source.asked->age == kLate) give_back(*source.asked);
+    if (++source.asked->age == kLate) {
+      give_back(*source.asked);
+      source.times_late = std::min(source.times_late + 1, kMaxTimesLate);
+      source.probes_due = 1U << source.times_late;
+    }
     const std::uint32_t patience =
         source.patience == 0 ? kFirstPatience : std::min(2 * source.patience, kMaxPatience);
     if (source.asked->age < patience) continue;
@@ -230,10 +246,12 @@ void StateFetch::schedule(Actions& actions) {
   }
 }
 
-// Equal parts for all; one piece for a source that was silent.
+// Equal parts for all but doubtful ones.
 std::optional<StateFetch::Part> StateFetch::next_part(const Source& source) {
   Part part;
+  part.probe = doubtful(source);
   if (!list_) {
+    if (part.probe) return std::nullopt;
     const auto asks = [](const Source& one) { return one.asked && one.asked->age < kLate; };
     if (std::any_of(sources_.begin(), sources_.end(), asks)) return std::nullopt;
     return part;
@@ -242,11 +260,14 @@ std::optional<StateFetch::Part> StateFetch::next_part(const Source& source) {
   const bool groups = part.step == Step::kGroups;
   std::set<std::uint32_t>& free = groups ? free_groups_ : free_pages_;
   if (free.empty()) return std::nullopt;
+  if (part.probe) {
+    part.keys.insert(*free.begin());
+    return part;
+  }
   const std::size_t share = (free.size() + usable_sources() - 1) / usable_sources();
   const std::size_t most =
       std::min(share, groups ? limits::kMaxGroupsPerMessage : limits::kMaxPagesPerMessage);
-  const std::size_t size = source.patience > 0 ? 1 : most;
-  while (part.keys.size() < size) part.keys.insert(free.extract(free.begin()));
+  while (part.keys.size() < most) part.keys.insert(free.extract(free.begin()));
   return part;
 }
 
@@ -265,7 +286,7 @@ std::optional<StateFetch::Snapshot> StateFetch::take_complete() {
 void StateFetch::abandon() {
   clear();
   fetched_.clear();
-  for (Source& source : sources_) source = Source{};
+  for (Source& source : sources_) source.lies = false;  // who is slow stays known
 }
 
 Sequence StateFetch::newest() const {

@@ -5,9 +5,12 @@
 //
 // Sources. Each other server has one request outstanding, for a part of its own. One whose content
 // does not match a digest is not asked again during this fetch, unless all have been found so. One
-// that says that it has no such snapshot is not asked for this one again. One that is silent loses
-// its part to the others after two ticks, and is itself asked again after a time that doubles; its
-// answer is welcome until then. Answers that nothing outstanding asked for change nothing.
+// that says that it has no such snapshot is not asked for this one again. One that is late, after
+// two ticks, loses its part to the others; its answer is welcome until it is asked again, after a
+// time that doubles. From then on it gets single pieces that the others are asked for as well,
+// until it has answered in time often enough, twice as often for each time that it was late: a
+// server that stalls now and then delays few of the rounds. That holds while there are others.
+// Answers that nothing outstanding asked for change nothing.
 //
 // Targets. Donors keep a snapshot that is being fetched (state_donor.h), so a fetch stays with its
 // certificate as long as more than `faults` sources may have it, and goes to the newest one that it
@@ -58,7 +61,7 @@ class StateFetch {
                  Actions& actions);
 
   // Each kTick while active().
-  static constexpr Duration kTick{500'000};
+  static constexpr Duration kTick{250'000};
   void on_tick(Actions& actions);
 
   // The whole snapshot, once; then inactive. `next`: a newer certificate that came meanwhile.
@@ -91,16 +94,20 @@ class StateFetch {
     Step step = Step::kList;
     std::set<std::uint32_t> keys;  // of groups or pages
     std::uint32_t age = 0;         // in ticks
+    bool probe = false;            // others may be asked for the same at once
   };
   struct Source {
     bool lies = false;
     bool lacks = false;
     std::optional<Part> asked;
     std::uint32_t patience = 0;  // ticks that it was given in vain the last time; 0: it answered
+    std::uint32_t times_late = 0;
+    std::uint32_t probes_due = 0;  // answers in time until it is trusted with a part again
   };
 
   bool usable(ServerIndex server) const;
   std::size_t usable_sources() const;
+  bool doubtful(const Source& source) const;
   void start(wire::StableCheckpoint target);
   void clear();
   void move_on();

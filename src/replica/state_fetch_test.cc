@@ -328,7 +328,7 @@ TEST_F(Fetching, IdleItDoesNothing) {
 
 // --- silence
 
-TEST_F(Fetching, ASilentSourceLosesItsPartToOthers) {
+TEST_F(Fetching, ASilentSourceLosesItsPartToOthersAndIsNotWaitedForAgain) {
   begin(state(900));
   const Request list = only_request();
   fetch_.on_tick(actions_);
@@ -337,9 +337,44 @@ TEST_F(Fetching, ASilentSourceLosesItsPartToOthers) {
   EXPECT_EQ(only_request().first, 2U);
   answer(list.first, honest(list.second));  // late, and still welcome
   serve_all({1, 2});
+  expect_complete();
+  EXPECT_EQ(lies(), 0U);
+
+  // From here on nobody waits for 1, which was late, while 2 and 3 answer.
+  snapshots_.clear();
+  pages_asked_ = 0;
+  begin(2 * kSequence, state(900, 900, 2), 1);
+  EXPECT_EQ(actions_.requests.at(0).first, 2U);
+  serve_all({1});
+  expect_complete(2 * kSequence);
+  EXPECT_EQ(pages_asked_, 900U);
+}
+
+TEST_F(Fetching, APartOfASilentSourceIsTakenOverInTime) {
+  begin(state(900));
+  serve(only_request());
+  serve_all({3});
   EXPECT_FALSE(fetch_.take_complete());
-  for (int tick = 0; tick < 2; ++tick) fetch_.on_tick(actions_);
-  serve_all({1, 2});
+  fetch_.on_tick(actions_);
+  EXPECT_TRUE(actions_.requests.empty());
+  fetch_.on_tick(actions_);
+  serve_all({3});
+  expect_complete();
+}
+
+TEST_F(Fetching, WhenAllAreSlowAllGetParts) {
+  begin(state(900));
+  std::size_t most = 0;
+  for (int round = 0; round < 40; ++round) {
+    const std::vector<Request> asked = take_requests();
+    for (int tick = 0; tick < 3; ++tick) fetch_.on_tick(actions_);
+    for (const Request& request : asked) {
+      most = std::max(most, static_cast<std::size_t>(request.second.pages_size()));
+      serve(request);
+    }
+    if (fetch_.progress().all_known && fetch_.progress().missing == 0) break;
+  }
+  EXPECT_GT(most, 50U);
   expect_complete();
   EXPECT_EQ(lies(), 0U);
 }
