@@ -9,8 +9,6 @@ namespace {
 
 // A timer proof is repeated until the time-out has been ordered.
 constexpr Duration kRepeatExpiry = 500ms;
-// Checkpoints kept for peers that fetch one.
-constexpr std::size_t kKeptSnapshots = 3;
 // While batches are in flight, the next one waits until it is this full: half a batch.
 constexpr std::size_t kFullEnough = 2;
 
@@ -51,9 +49,7 @@ void Server::Impl::apply(agreement::Actions actions) {
   }
   for (const agreement::Commit& one : actions.commits) commit(one);
   if (actions.fetch && actions.fetch->certificate.sequence() > machine_.executed()) {
-    StateFetch::Requests requests;
-    fetch_.begin(actions.fetch->certificate, actions.fetch->from, requests);
-    apply(std::move(requests));
+    fetch(actions.fetch->certificate, actions.fetch->from);
   }
 }
 
@@ -114,11 +110,7 @@ void Server::Impl::take_checkpoint(Sequence local) {
   pages_.apply(changes, 0);
   execution_.flush();
   const crypto::Digest digest = pages_.root();
-  pages_.save_changes(out_.write);
-  layout::put_marker(local, digest, out_.write);
-  out_.sync = true;
-  snapshots_[local] = pages_.pages();
-  while (snapshots_.size() > kKeptSnapshots) snapshots_.erase(snapshots_.begin());
+  keep_snapshot(local, digest);
   step_core(agreement::CheckpointTaken{local, digest});
 }
 

@@ -1,5 +1,8 @@
 #include "replica/verifier.h"
 
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/wire_format_lite.h>
+
 #include <algorithm>
 #include <deque>
 #include <set>
@@ -96,11 +99,35 @@ std::size_t max_body_bytes(wire::Kind kind) {
   if (kind == wire::KIND_ACCUSATION) return 4 * limits::kMaxShareBytes;
   if (kind == wire::KIND_REFRESH) return limits::kMaxDealBytes + (1 << 10);
   if (kind == wire::KIND_SITE_DATA) return 2 * limits::kMaxSiteDataBytes;  // see check_site_data
-  if (kind == wire::KIND_PAGES_REQUEST) return 8 * limits::kMaxPagesPerMessage;
+  if (kind == wire::KIND_STATE_REQUEST) return limits::kMaxStateRequestBytes;
   const bool large = kind == wire::KIND_VIEW_CHANGE ||  // see decode_about_views
-                     kind == wire::KIND_FORWARD || kind == wire::KIND_MANIFEST ||
-                     kind == wire::KIND_PAGES;
+                     kind == wire::KIND_FORWARD || kind == wire::KIND_STATE;
   return large ? limits::kMaxFrameBytes : 1 << 10;
+}
+
+// More pieces than an answer may have are refused before they are parsed: each costs many times its
+// size in memory.
+bool has_too_many_pieces(BytesView body) {
+  google::protobuf::io::CodedInputStream in(reinterpret_cast<const std::uint8_t*>(body.data()),
+                                            static_cast<int>(body.size()));
+  std::size_t pieces = 0;
+  while (const std::uint32_t tag = in.ReadTag()) {
+    using Wire = google::protobuf::internal::WireFormatLite;
+    if (!Wire::SkipField(&in, tag)) return false;  // malformed: parsing says so
+    const bool piece = Wire::GetTagFieldNumber(tag) == wire::StateAnswer::kGroupsFieldNumber ||
+                       Wire::GetTagFieldNumber(tag) == wire::StateAnswer::kPagesFieldNumber;
+    if (piece && ++pieces > limits::kMaxPagesPerMessage) return true;
+  }
+  return false;
+}
+
+Result<Inbound> decode_state(const wire::Envelope& envelope) {
+  if (has_too_many_pieces(envelope.body())) {
+    return Error{ErrorCode::kTooLarge, "too many pages"};
+  }
+  auto answer = parse<wire::StateAnswer>(envelope.body(), "part of a snapshot");
+  if (!answer) return answer.error();
+  return Inbound(std::move(*answer));
 }
 
 // Messages that stand as evidence carry their sender's signature where peers may lie.
@@ -241,17 +268,8 @@ Result<Inbound> Verifier::decode(ServerId from, const wire::Envelope& envelope, 
   if (kind == wire::KIND_ACCUSATION) return decode_accusation(envelope, work);
   if (kind == wire::KIND_INTRODUCTION) return plain(wire::Introduction(), "introduction");
   if (kind == wire::KIND_SHARE_REQUEST) return plain(wire::ShareRequest(), "share request");
-  if (kind == wire::KIND_MANIFEST_REQUEST) return plain(wire::ManifestRequest(), "request");
-  if (kind == wire::KIND_MANIFEST) return plain(wire::Manifest(), "manifest");
-  if (kind == wire::KIND_PAGES_REQUEST) return plain(wire::PagesRequest(), "request");
-  if (kind == wire::KIND_PAGES) {
-    auto pages = parse<wire::Pages>(envelope.body(), "pages");
-    if (!pages) return pages.error();
-    if (static_cast<std::size_t>(pages->pages_size()) > limits::kMaxPagesPerMessage) {
-      return Error{ErrorCode::kTooLarge, "too many pages"};
-    }
-    return Inbound(std::move(*pages));
-  }
+  if (kind == wire::KIND_STATE_REQUEST) return plain(wire::StateRequest(), "request");
+  if (kind == wire::KIND_STATE) return decode_state(envelope);
   return bad_input("unknown kind of message");
 }
 

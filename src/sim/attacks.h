@@ -28,7 +28,7 @@ StrategyPtr censor_site(SiteId site);
 // Wrong shares of signatures, wrong proofs; to all others, or to one of them.
 StrategyPtr poison_shares(std::optional<ServerId> only_to = {});
 StrategyPtr leave_shares_unsigned();
-StrategyPtr lie_in_transfer();  // wrong manifests and pages
+StrategyPtr lie_in_transfer();  // wrong parts of snapshots
 StrategyPtr lie_to_clients();
 StrategyPtr withhold_site_data();  // neither forwards to other sites nor spreads what comes
 // Deals a wrong subshare to one holder, complains of right ones. Ideal keys only.

@@ -58,38 +58,38 @@ class LieInTransfer final : public Strategy {
  public:
   std::string name() const override { return "lie in transfer"; }
   void send(const Scene& scene, Parcel parcel, std::vector<Parcel>& out) override {
-    wire::Manifest manifest;
-    wire::Pages pages;
-    if (parcel.message.kind == wire::KIND_MANIFEST &&
-        manifest.ParseFromString(parcel.message.body)) {
-      alter(scene, manifest);
-      put(manifest, parcel.message);
-    }
-    if (parcel.message.kind == wire::KIND_PAGES && pages.ParseFromString(parcel.message.body)) {
-      alter(scene, pages);
-      put(pages, parcel.message);
+    wire::StateAnswer answer;
+    if (parcel.message.kind == wire::KIND_STATE && answer.ParseFromString(parcel.message.body)) {
+      alter(scene, answer);
+      put(answer, parcel.message);
     }
     out.push_back(std::move(parcel));
   }
 
  private:
-  template <class Message>
-  static void alter(const Scene& scene, Message& message) {
-    const int count = message.pages_size();
-    const std::uint64_t choice = scene.random.below(5);
-    if (choice == 0) message.set_sequence(message.sequence() + 1);
-    if (count == 0 || choice == 0) return;
-    auto* one = message.mutable_pages(
-        static_cast<int>(scene.random.below(static_cast<std::uint64_t>(count))));
-    if (choice == 1) one->set_key(one->key() + 1);
-    if (choice == 2) message.mutable_pages()->RemoveLast();
-    if (choice >= 3) spoil(scene, *one);
+  static void alter(const Scene& scene, wire::StateAnswer& answer) {
+    const std::uint64_t choice = scene.random.below(7);
+    if (choice == 6) answer.set_lacking(true);
+    if (choice == 0) answer.set_sequence(answer.sequence() + 1);
+    if (choice == 1) answer.set_number(answer.number() - 1);
+    if (choice == 2) return answer.clear_pages(), answer.clear_groups(), answer.clear_list();
+    if (choice < 2) return;
+    if (!answer.list().empty()) flip(*answer.mutable_list(), scene.random);
+    alter_piece(scene, choice, *answer.mutable_groups(),
+                [](wire::PageGroup& group) { return group.mutable_pages(); });
+    alter_piece(scene, choice, *answer.mutable_pages(),
+                [](wire::Page& page) { return page.mutable_content(); });
   }
-  static void spoil(const Scene& scene, wire::PageRef& page) {
-    flip(*page.mutable_digest(), scene.random);
-  }
-  static void spoil(const Scene& scene, wire::Page& page) {
-    flip(*page.mutable_content(), scene.random);
+
+  template <class Pieces, class Content>
+  static void alter_piece(const Scene& scene, std::uint64_t choice, Pieces& pieces,
+                          Content content) {
+    if (pieces.empty()) return;
+    const auto count = static_cast<std::uint64_t>(pieces.size());
+    auto& one = *pieces.Mutable(static_cast<int>(scene.random.below(count)));
+    if (choice == 3) one.set_key(one.key() + 1);
+    if (choice == 4) *pieces.Add() = one;
+    if (choice == 5) flip(*content(one), scene.random);
   }
 };
 

@@ -57,7 +57,15 @@ void SiteClients::receive(ServerIndex from, const wire::ClientMessage& message) 
 
 void SiteClients::start() {
   stopped_ = false;
-  for (std::size_t user = 0; user < users_.size(); ++user) ask(user);
+  for (std::size_t user = 0; user < users_.size(); ++user) {
+    const auto place = static_cast<std::int64_t>(user);
+    const Duration begin = workload_.spread * place / static_cast<std::int64_t>(users_.size());
+    if (begin == Duration(0)) {
+      ask(user);
+    } else {
+      env_.events.after(begin, [this, user] { ask(user); });
+    }
+  }
 }
 
 std::optional<Duration> SiteClients::waiting_since() const {

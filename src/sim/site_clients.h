@@ -16,6 +16,7 @@ namespace steward::sim {
 struct Workload {
   std::uint32_t users = 4;  // of each site
   Duration think{0};        // between an answer and the next request
+  Duration spread{0};       // users begin one after the other, all within this time
   std::uint32_t payload_bytes = 200;
   std::uint32_t read_percent = 20;
   Duration deadline{3'600'000'000};  // of a request
