@@ -104,6 +104,7 @@ void Server::Impl::commit(const agreement::Commit& commit) {
   if (commit.sequence % config_.ordering.checkpoint_interval == 0) {
     take_checkpoint(commit.sequence);
   }
+  fetch_.reached(commit.sequence);
 }
 
 // The pages go to the store in the same write as the marker; what the core then promises about

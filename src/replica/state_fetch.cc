@@ -21,6 +21,14 @@ void StateFetch::begin(const wire::StableCheckpoint& certificate, ServerIndex fr
   ask(requests);
 }
 
+void StateFetch::reached(Sequence executed) {
+  if (!target_ || target_->sequence() > executed) return;
+  target_.reset();
+  manifest_.reset();
+  have_.clear();
+  missing_.clear();
+}
+
 void StateFetch::on_manifest(ServerIndex from, const wire::Manifest& manifest, const Pages& own,
                              Requests& requests) {
   if (!target_ || manifest_ || from != source_ || manifest.sequence() != target_->sequence()) {
