@@ -150,7 +150,7 @@ void LeaderCore::on_view_change(const Message& message, Actions& actions) {
   const View view = held->body.view();
   if (!options_.quorums.byzantine) {
     for (int peer = 0; peer < held->body.known_size(); ++peer) {
-      bear(static_cast<PeerId>(peer), held->body.known(peer));
+      bear(static_cast<PeerId>(peer), {held->body.known(peer), 0});
     }
   }
   if (forgotten(message.from, held->body)) return reject("forgotten by its sender");

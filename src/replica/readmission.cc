@@ -15,6 +15,14 @@ bool same_run(const wire::Life& a, const wire::Life& b) {
   return a.incarnation() == b.incarnation() && a.nonce() == b.nonce();
 }
 
+agreement::Birth birth_in(const wire::Life& life) { return {life.since(), life.view_bound()}; }
+
+// Does `life` say more about where a memory begins than `known`?
+bool bears(const wire::Life& life, const wire::Life& known) {
+  if (life.since() != known.since()) return life.since() > known.since();
+  return life.view_bound() > known.view_bound();
+}
+
 }  // namespace
 
 const char* to_string(Readmission::State state) {
@@ -40,12 +48,12 @@ Readmission::Readmission(const Options& options, Stored stored)
   if (options_.quorums.peers == 1) state_ = State::kVoting;  // nobody could tell it
 }
 
-std::map<ServerIndex, std::uint64_t> Readmission::births() const {
-  std::map<ServerIndex, std::uint64_t> births;
+std::map<ServerIndex, agreement::Birth> Readmission::births() const {
+  std::map<ServerIndex, agreement::Birth> births;
   for (const auto& [peer, life] : peers_) {
-    if (life.since() > 0) births[peer] = life.since();
+    if (life.since() > 0) births[peer] = birth_in(life);
   }
-  if (!own_.amnesiac() && own_.life().since() > 0) births[options_.self] = own_.life().since();
+  if (!own_.amnesiac() && own_.life().since() > 0) births[options_.self] = birth_in(own_.life());
   return births;
 }
 
@@ -83,15 +91,18 @@ void Readmission::on_timer(Actions& actions) {
   ask_all(actions);
   if (actions.sends.size() > before) actions.timer = voting() ? kTellAgain : kAskAgain;
   if (state_ != State::kLearning || !own_.bounded()) return;
-  await_bound(actions);
+  tell_bounds(actions);
   if (!actions.timer) actions.timer = kTellAgain;
 }
 
-void Readmission::await_bound(Actions& actions) const {
+// Also to those that have answered: some may need the bound of its views to enter theirs.
+void Readmission::tell_bounds(Actions& actions) const {
   wire::Introduction out;
   out.mutable_awaited()->set_sequence(own_.stable_bound());
   for (ServerIndex peer = 0; peer < options_.quorums.peers; ++peer) {
-    if (peer != options_.self) actions.sends.emplace_back(peer, out);
+    if (peer == options_.self) continue;
+    actions.sends.emplace_back(peer, out);
+    if (answered(peer)) ask(peer, actions);
   }
 }
 
@@ -182,11 +193,15 @@ void Readmission::on_hello(ServerIndex from, const wire::Hello& hello, const Sta
 
 void Readmission::put_on_record(ServerIndex from, const wire::Life& life, Actions& actions) {
   wire::Life& known = peers_[from];
-  if (life.since() > known.since()) actions.reborn[from] = life.since();
+  const bool born = bears(life, known);
+  if (born) actions.reborn[from] = birth_in(life);
   if (same_run(known, life)) {
-    if (known.count() >= life.count() && known.since() >= life.since()) return;
+    if (known.count() >= life.count() && !born) return;
     known.set_count(std::max(known.count(), life.count()));
-    known.set_since(std::max(known.since(), life.since()));
+    if (born) {
+      known.set_since(life.since());
+      known.set_view_bound(life.view_bound());
+    }
   } else {
     known = life;
   }
@@ -197,14 +212,14 @@ void Readmission::put_on_record(ServerIndex from, const wire::Life& life, Action
 bool Readmission::heard(ServerIndex from, const wire::Life& life, Actions& actions) {
   if (from == options_.self || from >= options_.quorums.peers) return true;
   wire::Life& known = peers_[from];
-  if (same_run(known, life)) {
+  if (same_run(known, life) && !bears(life, known)) {
     if (life.count() > known.count()) {
       known.set_count(life.count());
       dirty_.insert(from);
     }
     return true;
   }
-  if (life.incarnation() <= known.incarnation()) return false;
+  if (!same_run(known, life) && life.incarnation() <= known.incarnation()) return false;
   const bool durable = actions.durable;
   put_on_record(from, life, actions);
   actions.durable = durable;  // with the next durable step: nothing was promised
@@ -222,6 +237,7 @@ void Readmission::lose_memory(Actions& actions) {
   wire::Life& life = *own_.mutable_life();
   life.set_incarnation(highest + 1);
   life.set_since(highest + 1);
+  life.set_view_bound(0);
   asked_since_ = life.since();
   own_.set_amnesiac(true);
   own_.set_bounded(false);
@@ -247,10 +263,10 @@ void Readmission::set_bounds(const Standing& standing, Actions& actions) {
   }
   if (complete < witnesses()) return;
   own_.set_bounded(true);
-  own_.set_view_bound(view);
+  own_.mutable_life()->set_view_bound(view);
   own_.set_stable_bound(stable + kIntervals * options_.checkpoint_interval);
   actions.durable = true;
-  await_bound(actions);
+  tell_bounds(actions);
   actions.timer = kAskAgain;
 }
 
@@ -259,13 +275,14 @@ void Readmission::observe(const Standing& standing, Actions& actions) {
   if (!own_.bounded()) set_bounds(standing, actions);
   const bool beyond = own_.bounded() && answers_.size() >= witnesses() && !standing.changing &&
                       standing.stable >= own_.stable_bound() &&
-                      standing.installed >= own_.view_bound();
+                      standing.installed >= own_.life().view_bound();
   if (!beyond) return;
   own_.set_amnesiac(false);
   own_.set_bounded(false);
   state_ = State::kVoting;
   for (const auto& [peer, answer] : answers_) confirmed_.insert(peer);
   actions.durable = true;
+  actions.reborn[options_.self] = birth_in(own_.life());
   actions.admitted = true;
 }
 
