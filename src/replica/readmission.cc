@@ -1,6 +1,7 @@
 #include "replica/readmission.h"
 
 #include <algorithm>
+#include <functional>
 
 namespace steward::replica {
 namespace {
@@ -8,7 +9,7 @@ namespace {
 // While the server waits for it to vote, and later, so that all have it on record.
 constexpr Duration kAskAgain = 100ms;
 constexpr Duration kTellAgain = 1s;
-// Higher incarnations are not believed when others speak of ours: ours could not exceed them.
+// Higher incarnations are not believed of so few that all may lie: ours could not exceed them.
 constexpr std::uint64_t kHighest = std::uint64_t{1} << 48;
 
 bool same_run(const wire::Life& a, const wire::Life& b) {
@@ -244,9 +245,15 @@ bool Readmission::heard(ServerIndex from, const wire::Life& life, Actions& actio
 
 void Readmission::lose_memory(Actions& actions) {
   std::uint64_t highest = own_.life().incarnation();
+  std::vector<std::uint64_t> words;
   for (const auto& [peer, known] : refused_) {
     if (known < kHighest) highest = std::max(highest, known);
+    words.push_back(known);
   }
+  // Of so many one is by a correct peer: the lowest of the highest such is true, however high.
+  const std::size_t enough = options_.quorums.one_correct();
+  std::sort(words.begin(), words.end(), std::greater<>());
+  highest = std::max(highest, words.at(enough - 1));
   state_ = State::kLearning;
   wire::Life& life = *own_.mutable_life();
   life.set_incarnation(highest + 1);
