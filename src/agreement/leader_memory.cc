@@ -51,6 +51,7 @@ void LeaderCore::bear(PeerId peer, const Birth& birth) {
     return;
   }
   known = birth;
+  if (peer == options_.self) since_ = birth.since;
   std::erase_if(view_changes_,
                 [this](const auto& entry) { return forgotten(entry.first, entry.second->body); });
   for (auto& [leader, new_view] : announced_) {

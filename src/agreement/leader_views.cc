@@ -98,7 +98,10 @@ Status LeaderCore::load_view() {
   plan_ = make_plan(new_view_.held);
   const auto& own = log_.view_change_record();
   // One of before the memory was lost says less than this peer had promised by then.
-  if (own && own->own().view() > view_ && own->own().since() == since_) {
+  const bool known =
+      own && (own->own().since() == since_ ||
+              (born_.contains(options_.self) && !forgotten(options_.self, own->own())));
+  if (known && own->own().view() > view_) {
     view_ = own->own().view();
     installed_ = false;
     plan_ = {};

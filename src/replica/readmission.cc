@@ -1,6 +1,7 @@
 #include "replica/readmission.h"
 
 #include <algorithm>
+#include <functional>
 
 namespace steward::replica {
 namespace {
@@ -8,7 +9,7 @@ namespace {
 // While the server waits for it to vote, and later, so that all have it on record.
 constexpr Duration kAskAgain = 100ms;
 constexpr Duration kTellAgain = 1s;
-// Higher incarnations are not believed when others speak of ours: ours could not exceed them.
+// Higher incarnations are not believed of so few that all may lie: ours could not exceed them.
 constexpr std::uint64_t kHighest = std::uint64_t{1} << 48;
 
 bool same_run(const wire::Life& a, const wire::Life& b) {
@@ -88,6 +89,7 @@ void Readmission::start(Actions& actions) {
 
 void Readmission::on_timer(Actions& actions) {
   const std::size_t before = actions.sends.size();
+  heeded_.clear();
   ask_all(actions);
   if (actions.sends.size() > before) actions.timer = voting() ? kTellAgain : kAskAgain;
   if (state_ != State::kLearning || !own_.bounded()) return;
@@ -134,7 +136,7 @@ void Readmission::on_answer(ServerIndex from, const wire::HelloAnswer& answer,
                             const Standing& standing, Actions& actions) {
   if (answer.nonce() != own_.life().nonce()) return;  // to an earlier run
   if (answer.own().incarnation() > 0) heard(from, answer.own(), actions);
-  if (answer.refused()) return on_refusal(from, answer, actions);
+  if (answer.refused()) return on_refusal(from, answer, standing, actions);
   if (state_ == State::kLearning) {
     // Given before the new memory was on record there, it promises nothing about the old one.
     if (answer.known().since() < asked_since_) return;
@@ -147,7 +149,8 @@ void Readmission::on_answer(ServerIndex from, const wire::HelloAnswer& answer,
   actions.admitted = true;
 }
 
-void Readmission::on_refusal(ServerIndex from, const wire::HelloAnswer& answer, Actions& actions) {
+void Readmission::on_refusal(ServerIndex from, const wire::HelloAnswer& answer,
+                             const Standing& standing, Actions& actions) {
   const std::uint64_t known = answer.known().incarnation();
   wire::Life& life = *own_.mutable_life();
   // Said before that peer heard that we know.
@@ -155,10 +158,22 @@ void Readmission::on_refusal(ServerIndex from, const wire::HelloAnswer& answer, 
   refused_[from] = known;
   if (refused_.size() >= options_.quorums.one_correct()) return lose_memory(actions);
   // One alone knows of a later life, or lies: it costs a number, once each time that we ask.
-  if (state_ != State::kLearning || own_.bounded() || known >= kHighest) return;
-  life.set_incarnation(known + 1);
-  life.set_since(known + 1);
+  // Answers and bounds stay: all that was promised before them is from before the old number, too.
+  // Not before this run is known to be of no old copy: that one has to lose its bounds, too.
+  const bool unbounded = state_ == State::kLearning && !own_.bounded();
+  if (!unbounded && !voting() && answers_.size() < witnesses()) return;
+  if (life.since() == 0 || known < life.since() || known >= kHighest) return;
+  if (!heeded_.insert(from).second) return;
+  life.set_incarnation(std::max(known, life.incarnation()) + 1);
+  life.set_since(life.incarnation());
   actions.durable = true;
+  if (state_ == State::kLearning) {
+    actions.memory_lost = true;
+    return;
+  }
+  // What it promised since its memory began it still knows, up to the view that it is in.
+  life.set_view_bound(std::max<View>(life.view_bound(), standing.view));
+  actions.reborn[options_.self] = birth_in(life);
 }
 
 // --- answering
@@ -168,7 +183,7 @@ bool Readmission::fits(const wire::Hello& hello, const wire::Life& known) const 
   if (same_run(now, known)) return true;
   if (now.incarnation() <= known.incarnation()) return false;
   // A memory that begins after all that is known here has nothing to show for before.
-  const bool fresh = hello.recovering() && now.since() > known.incarnation();
+  const bool fresh = now.since() > known.incarnation();
   return fresh || (now.count() >= known.count() && now.since() >= known.since());
 }
 
@@ -230,9 +245,15 @@ bool Readmission::heard(ServerIndex from, const wire::Life& life, Actions& actio
 
 void Readmission::lose_memory(Actions& actions) {
   std::uint64_t highest = own_.life().incarnation();
+  std::vector<std::uint64_t> words;
   for (const auto& [peer, known] : refused_) {
     if (known < kHighest) highest = std::max(highest, known);
+    words.push_back(known);
   }
+  // Of so many one is by a correct peer: the lowest of the highest such is true, however high.
+  const std::size_t enough = options_.quorums.one_correct();
+  std::sort(words.begin(), words.end(), std::greater<>());
+  highest = std::max(highest, words.at(enough - 1));
   state_ = State::kLearning;
   wire::Life& life = *own_.mutable_life();
   life.set_incarnation(highest + 1);
@@ -280,6 +301,7 @@ void Readmission::observe(const Standing& standing, Actions& actions) {
   own_.set_amnesiac(false);
   own_.set_bounded(false);
   state_ = State::kVoting;
+  refused_.clear();
   for (const auto& [peer, answer] : answers_) confirmed_.insert(peer);
   actions.durable = true;
   actions.reborn[options_.self] = birth_in(own_.life());

@@ -115,7 +115,8 @@ class Readmission {
                 Actions& actions);
   void on_answer(ServerIndex from, const wire::HelloAnswer& answer, const Standing& standing,
                  Actions& actions);
-  void on_refusal(ServerIndex from, const wire::HelloAnswer& answer, Actions& actions);
+  void on_refusal(ServerIndex from, const wire::HelloAnswer& answer, const Standing& standing,
+                  Actions& actions);
   bool fits(const wire::Hello& hello, const wire::Life& known) const;
   void put_on_record(ServerIndex from, const wire::Life& life, Actions& actions);
   void lose_memory(Actions& actions);
@@ -134,6 +135,7 @@ class Readmission {
   std::set<ServerIndex> dirty_;
   std::set<ServerIndex> confirmed_;
   std::map<ServerIndex, std::uint64_t> refused_;  // the incarnation that they hold against us
+  std::set<ServerIndex> heeded_;                  // whose refusal cost a number since we asked
   std::map<ServerIndex, Answer> answers_;         // while it learns
 };
 
