@@ -30,6 +30,7 @@
 #include <utility>
 #include <vector>
 
+#include "agreement/core.h"
 #include "common/ids.h"
 #include "common/quorum.h"
 #include "common/time.h"
@@ -71,9 +72,9 @@ class Readmission {
     bool durable = false;  // own_record() and dirty records come before the sends, on disk
     std::vector<std::pair<ServerIndex, wire::Introduction>> sends;
     std::optional<Duration> timer;
-    bool memory_lost = false;                     // promise nothing until `admitted`
-    bool admitted = false;                        // vote from now on
-    std::map<ServerIndex, std::uint64_t> reborn;  // peers, and when their memory begins
+    bool memory_lost = false;                        // promise nothing until `admitted`
+    bool admitted = false;                           // vote from now on
+    std::map<ServerIndex, agreement::Birth> reborn;  // whose memory begins anew; maybe this one's
   };
 
   Readmission(const Options& options, Stored stored);
@@ -82,7 +83,7 @@ class Readmission {
   bool voting() const { return state_ == State::kVoting; }
   const wire::Life& life() const { return own_.life(); }
   // When the memory of each began, where not at first. Without the own one while it learns.
-  std::map<ServerIndex, std::uint64_t> births() const;
+  std::map<ServerIndex, agreement::Birth> births() const;
 
   void start(Actions& actions);
   void on_timer(Actions& actions);
@@ -114,14 +115,15 @@ class Readmission {
                 Actions& actions);
   void on_answer(ServerIndex from, const wire::HelloAnswer& answer, const Standing& standing,
                  Actions& actions);
-  void on_refusal(ServerIndex from, const wire::HelloAnswer& answer, Actions& actions);
+  void on_refusal(ServerIndex from, const wire::HelloAnswer& answer, const Standing& standing,
+                  Actions& actions);
   bool fits(const wire::Hello& hello, const wire::Life& known) const;
   void put_on_record(ServerIndex from, const wire::Life& life, Actions& actions);
   void lose_memory(Actions& actions);
   void set_bounds(const Standing& standing, Actions& actions);
   void ask(ServerIndex peer, Actions& actions) const;
   void ask_all(Actions& actions) const;
-  void await_bound(Actions& actions) const;
+  void tell_bounds(Actions& actions) const;
   bool answered(ServerIndex peer) const;
 
   const Options options_;
@@ -133,6 +135,7 @@ class Readmission {
   std::set<ServerIndex> dirty_;
   std::set<ServerIndex> confirmed_;
   std::map<ServerIndex, std::uint64_t> refused_;  // the incarnation that they hold against us
+  std::set<ServerIndex> heeded_;                  // whose refusal cost a number since we asked
   std::map<ServerIndex, Answer> answers_;         // while it learns
 };
 

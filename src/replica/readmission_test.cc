@@ -132,7 +132,7 @@ class Site {
   void perform(ServerIndex server, const Readmission::Actions& actions) {
     if (actions.durable) save(server);
     servers_[server].lost += actions.memory_lost ? 1 : 0;
-    for (const auto& [peer, since] : actions.reborn) servers_[server].reborn[peer] = since;
+    for (const auto& [peer, birth] : actions.reborn) servers_[server].reborn[peer] = birth.since;
     for (const auto& [to, message] : actions.sends) under_way_.push_back({server, to, message});
   }
 
@@ -199,7 +199,7 @@ TEST_P(EveryShape, AWipedServerKnowsItAndIsReadmittedBeyondItsBounds) {
   EXPECT_FALSE(site_.own(last()).bounded()) << "it has not seen what the others speak of";
   site_.stand(last(), 3, 5 * kInterval);
   ASSERT_TRUE(site_.own(last()).bounded());
-  EXPECT_EQ(site_.own(last()).view_bound(), 3U);
+  EXPECT_EQ(site_.own(last()).life().view_bound(), 3U);
   EXPECT_EQ(site_.own(last()).stable_bound(), 9 * kInterval);
   site_.stand(last(), 3, 8 * kInterval);
   EXPECT_EQ(site_.state(last()), State::kLearning);

@@ -48,7 +48,7 @@ bool Server::Impl::heard_in_time(ServerId from, const LocalAgreement& in) {
 }
 
 void Server::Impl::apply(Readmission::Actions actions) {
-  for (const auto& [peer, since] : actions.reborn) step_core(agreement::PeerReborn{peer, since});
+  for (const auto& [peer, birth] : actions.reborn) step_core(agreement::PeerReborn{peer, birth});
   if (actions.memory_lost) {
     reject("readmission: this server has forgotten what it promised");
     held_back_.clear();

@@ -107,47 +107,10 @@ class TooLargeToPassOn final : public NamedByTheLeader {
   }
 };
 
-// Tells another follower each time that it has lost its memory since.
-class RebornForSome final : public NamedByTheLeader {
- public:
-  std::string name() const override { return "reborn, as some are told"; }
-
- protected:
-  void spoil(const Scene& scene, View view, ServerId leader, std::vector<Parcel>& out) override {
-    const ServerId other{scene.self.site, leader.server == 3 ? 1U : 3U};
-    wire::AgreementMessage body;
-    body.mutable_view_change()->set_view(view);
-    body.mutable_view_change()->set_since(told_[leader]);
-    out.push_back(agreement_parcel(leader, body));
-    told_[other] = ++last_;
-    wire::Introduction introduction;
-    wire::Hello& hello = *introduction.mutable_hello();
-    hello.set_recovering(true);
-    hello.mutable_life()->set_incarnation(last_);
-    hello.mutable_life()->set_since(last_);
-    hello.mutable_life()->set_nonce(last_);
-    Parcel parcel{other, {}};
-    parcel.message.kind = wire::KIND_INTRODUCTION;
-    parcel.message.body = introduction.SerializeAsString();
-    out.push_back(std::move(parcel));
-  }
-
- private:
-  std::map<ServerId, std::uint64_t> told_;
-  std::uint64_t last_ = 1000;
-};
-
 TEST_F(Stalls, AViewChangeThatCannotBePassedOnHoldsNoViewUp) {
   make(test_cluster(1, 4));
   world_->run_for(1s);
   world_->corrupt({{0, 0}}, std::make_unique<TooLargeToPassOn>());
-  expect_live(3 * kLeaderReplaced, 100);
-}
-
-TEST_F(Stalls, ALiarThatIsRebornForSomeHoldsNoViewUp) {
-  make(test_cluster(1, 4));
-  world_->run_for(1s);
-  world_->corrupt({{0, 0}}, std::make_unique<RebornForSome>());
   expect_live(3 * kLeaderReplaced, 100);
 }
 
