@@ -44,6 +44,7 @@ class ServerStatus:
         self.own_share_epoch = fields["site_key"]["own_share_epoch"]
         self.evidence = fields["evidence"]
         self.peers = fields["peers"]
+        self.transfer = fields["transfer"]
 
     def connected(self):
         return all(peer["connected"] for peer in self.peers)
