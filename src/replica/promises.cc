@@ -19,10 +19,8 @@ Binding binding(wire::Kind kind) {
     // Questions, and what shows itself to be right.
     case wire::KIND_SHARE_REQUEST:
     case wire::KIND_FORWARD:
-    case wire::KIND_MANIFEST_REQUEST:
-    case wire::KIND_MANIFEST:
-    case wire::KIND_PAGES_REQUEST:
-    case wire::KIND_PAGES:
+    case wire::KIND_STATE_REQUEST:
+    case wire::KIND_STATE:
       return Binding::kNever;
     default:
       return Binding::kAlways;  // nobody has decided

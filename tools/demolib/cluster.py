@@ -45,6 +45,7 @@ class ServerStatus:
         self.evidence = fields["evidence"]
         self.silent = fields["silent"]
         self.peers = fields["peers"]
+        self.transfer = fields["transfer"]
 
     def connected(self):
         return all(peer["connected"] for peer in self.peers)
