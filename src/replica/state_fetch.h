@@ -31,8 +31,8 @@ class StateFetch {
   // Starts on this certificate, unless one at least as new is being fetched. `from` is asked first.
   void begin(const wire::StableCheckpoint& certificate, ServerIndex from, Requests& requests);
 
-  // The host has executed so far by itself: a snapshot of no later a state is of no use any more, and
-  // the others need not keep it.
+  // The host has executed so far by itself: a snapshot of no later a state is of no use any more,
+  // and the others need not keep it.
   void reached(Sequence executed);
 
   void on_manifest(ServerIndex from, const wire::Manifest& manifest, const Pages& own,
