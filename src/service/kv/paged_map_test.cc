@@ -116,7 +116,9 @@ TEST(PagedMap, LoadsSomePagesAndKeepsTheRest) {
     const Bytes* mine = map.find(std::to_string(i));
     const Bytes* theirs = other.find(std::to_string(i));
     ASSERT_EQ(mine == nullptr, theirs == nullptr) << i;
-    if (mine != nullptr) EXPECT_EQ(*mine, *theirs);
+    if (mine != nullptr) {
+      EXPECT_EQ(*mine, *theirs);
+    }
   }
   EXPECT_FALSE(map.load_changes({{PagedMap::kPages, std::nullopt}}));
   EXPECT_FALSE(map.load_changes({{0, "no page"}}));
