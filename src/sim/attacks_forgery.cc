@@ -150,7 +150,7 @@ class WithholdState final : public Strategy {
   std::string name() const override { return "withhold state"; }
   void send(const Scene& /*scene*/, Parcel parcel, std::vector<Parcel>& out) override {
     const wire::Kind kind = parcel.message.kind;
-    const bool state = kind == wire::KIND_MANIFEST || kind == wire::KIND_PAGES;
+    const bool state = kind == wire::KIND_STATE;
     if (!state) out.push_back(std::move(parcel));
   }
 };

@@ -144,7 +144,7 @@ TEST_F(Durability, ACheckpointNeedsItsPages) {
   put(8, agreement::kCheckpointRecord, own);
   write();
   EXPECT_EQ(missing(body), "the pages of the checkpoint");
-  replica::layout::put_marker(8, kOne, batch_);
+  replica::layout::put_marker(8, kOne, 0, batch_);
   write();
   EXPECT_EQ(missing(body), "nothing");
 }

@@ -193,7 +193,7 @@ class FetchInVain final : public Strategy {
   void send(const Scene& scene, Parcel parcel, std::vector<Parcel>& out) override {
     if (parcel.to != scene.self) {
       const wire::Kind kind = parcel.message.kind;
-      if (plan_->mute || kind == wire::KIND_MANIFEST || kind == wire::KIND_PAGES) return;
+      if (plan_->mute || kind == wire::KIND_STATE) return;
       const auto body = agreement_in(parcel.message);
       const bool told = body && (body->has_pre_prepare() || body->has_stable_checkpoint());
       if (parcel.to == plan_->victim && body && !told) return;
