@@ -38,7 +38,8 @@ class Transfer : public testing::Test {
   wire::TransferStatus transfer() { return status(kAway).transfer(); }
 
   std::uint64_t counted(ServerId server, const std::string& name) {
-    for (const wire::Counter& counter : status(server).counters()) {
+    const wire::StatusReply now = status(server);
+    for (const wire::Counter& counter : now.counters()) {
       if (counter.name() == name) return counter.value();
     }
     return 0;
