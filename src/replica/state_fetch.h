@@ -32,7 +32,7 @@ class StateFetch {
   void begin(const wire::StableCheckpoint& certificate, ServerIndex from, Requests& requests);
 
   // The host has executed so far by itself: a snapshot of no later a state is of no use any more,
-  // and the others need not keep it.
+  // and the others may have forgotten it.
   void reached(Sequence executed);
 
   void on_manifest(ServerIndex from, const wire::Manifest& manifest, const Pages& own,
