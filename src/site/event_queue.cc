@@ -342,6 +342,7 @@ void EventQueue::forget_drawn() {
   for (auto& [site, link] : links_) {
     link.next = 1;
     link.drawn_ack = 0;
+    if (!link.ack_only) link.newest_ack = 0;
   }
 }
 

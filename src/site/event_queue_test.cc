@@ -340,6 +340,17 @@ TEST(EventQueueWaiting, TheAcknowledgementThatCameWithDataWaitsOnWithoutIt) {
   EXPECT_TRUE(queue.empty());
 }
 
+TEST(EventQueueWaiting, AnAcknowledgementThatWasDrawnAndLostMayComeAgain) {
+  EventQueue queue({});
+  queue.add_site_data(ack(1, 5));
+  EXPECT_EQ(queue.take().size(), 1U);
+  EXPECT_FALSE(queue.add_site_data(ack(1, 5)));
+  queue.forget_drawn();
+  queue.forget_site_data(1, 1, 4);
+  EXPECT_TRUE(queue.add_site_data(ack(1, 5)));
+  EXPECT_EQ(queue.take().size(), 1U);
+}
+
 TEST(EventQueueWaiting, AStampLastsWhileNothingOfTheQueueIsExecuted) {
   EventQueue queue({});
   queue.add_update(key("a", 1), "a1");
