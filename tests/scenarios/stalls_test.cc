@@ -2,14 +2,14 @@
 // within what a site of four tolerates, so work has to go on within a bound.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
 #include <utility>
 
 #include "sim/adversary.h"
-#include "sim/testing/clusters.h"
-#include "sim/world.h"
+#include "sim/testing/world_case.h"
 #include "wire/limits.h"
 
 namespace steward::sim {
@@ -18,44 +18,7 @@ namespace {
 // The time-outs of two views, and the suspicion of a queue that is passed over.
 constexpr Duration kLeaderReplaced = 12s;
 
-class Stalls : public testing::Test {
- protected:
-  void make(ClusterConfig config, std::uint32_t users = 8, Duration think = 20ms) {
-    config_ = std::move(config);
-    WorldOptions options;
-    options.workload.users = users;
-    options.workload.think = think;
-    world_ = *World::make(config_, options);
-    world_->start_clients();
-  }
-  std::uint64_t updates() const { return world_->checker().updates_executed(); }
-  replica::Server& server(ServerId id) { return world_->machine(id).server(); }
-
-  void expect_live(Duration bound, std::uint64_t least) {
-    world_->run_for(bound);
-    const std::uint64_t before = updates();
-    world_->run_for(5s);
-    EXPECT_GE(updates(), before + least) << where_they_are();
-  }
-  std::string where_they_are() {
-    std::string out;
-    for (const auto& [id, machine] : world_->machines()) {
-      if (!machine->running()) continue;
-      const wire::StatusReply one = machine->server().status();
-      out += to_string(id) + ": view " + std::to_string(one.local_view()) +
-             (one.local_changing() ? " (changing)" : "") + ", committed " +
-             std::to_string(one.local_committed()) + ", executed " +
-             std::to_string(one.sequence()) + "\n";
-      for (const wire::Counter& counter : one.counters()) {
-        out += "    " + counter.name() + " " + std::to_string(counter.value()) + "\n";
-      }
-    }
-    return out;
-  }
-
-  ClusterConfig config_;
-  std::unique_ptr<World> world_;
-};
+class Stalls : public WorldCase {};
 
 // --- view changes that nobody can complete
 
@@ -138,20 +101,13 @@ class DeafToAcknowledgements final : public Strategy {
  public:
   std::string name() const override { return "deaf to acknowledgements"; }
   Frame receive(const Scene& /*scene*/, ServerId /*from*/, Frame frame) override {
-    wire::Envelope envelope;
-    wire::SiteData data;
-    const bool theirs = envelope.ParseFromString(*frame) &&
-                        envelope.kind() == wire::KIND_SITE_DATA &&
-                        data.ParseFromString(envelope.body());
-    if (!theirs) return frame;
-    wire::SiteData kept = data;
-    kept.clear_leaves();
-    for (const wire::Leaf& leaf : data.leaves()) {
-      if (leaf.type() != wire::LEAF_ACK) *kept.add_leaves() = leaf;
-    }
-    if (kept.leaves_size() == 0) return nullptr;
-    envelope.set_body(kept.SerializeAsString());
-    return std::make_shared<const Bytes>(envelope.SerializeAsString());
+    return thinned<wire::SiteData>(frame, wire::KIND_SITE_DATA, [](wire::SiteData& data) {
+      auto& leaves = *data.mutable_leaves();
+      leaves.erase(std::remove_if(leaves.begin(), leaves.end(),
+                                  [](const auto& leaf) { return leaf.type() == wire::LEAF_ACK; }),
+                   leaves.end());
+      return !leaves.empty();
+    });
   }
 };
 
