@@ -70,6 +70,52 @@ class TooLargeToPassOn final : public NamedByTheLeader {
   }
 };
 
+// Tells another follower each time, again and again, that it has lost its memory since.
+class RebornForSome final : public NamedByTheLeader {
+ public:
+  std::string name() const override { return "reborn, as some are told"; }
+  void send(const Scene& scene, Parcel parcel, std::vector<Parcel>& out) override {
+    NamedByTheLeader::send(scene, std::move(parcel), out);
+    if (last_ == 0 || scene.now < said_at_ + 10ms) return;
+    said_at_ = scene.now;
+    wire::Introduction introduction;
+    wire::Hello& hello = *introduction.mutable_hello();
+    hello.set_recovering(true);
+    hello.mutable_life()->set_incarnation(last_);
+    hello.mutable_life()->set_since(last_);
+    hello.mutable_life()->set_nonce(last_);
+    Parcel told{other_, {}};
+    told.message.kind = wire::KIND_INTRODUCTION;
+    told.message.sign = true;
+    told.message.body = introduction.SerializeAsString();
+    out.push_back(std::move(told));
+  }
+
+ protected:
+  void spoil(const Scene& scene, View view, ServerId leader, std::vector<Parcel>& out) override {
+    wire::AgreementMessage body;
+    body.mutable_view_change()->set_view(view);
+    body.mutable_view_change()->set_since(told_[leader]);
+    out.push_back(agreement_parcel(leader, body));
+    other_ = {scene.self.site, leader.server == 3 ? 1U : 3U};
+    last_ = std::max<std::uint64_t>(last_, 1000) + 1;
+    told_[other_] = last_;
+  }
+
+ private:
+  std::map<ServerId, std::uint64_t> told_;
+  ServerId other_;
+  std::uint64_t last_ = 0;
+  Duration said_at_{0};
+};
+
+TEST_F(Stalls, ALiarThatIsRebornForSomeHoldsNoViewUp) {
+  make(test_cluster(1, 4));
+  world_->run_for(1s);
+  world_->corrupt({{0, 0}}, std::make_unique<RebornForSome>());
+  expect_live(3 * kLeaderReplaced, 100);
+}
+
 TEST_F(Stalls, AViewChangeThatCannotBePassedOnHoldsNoViewUp) {
   make(test_cluster(1, 4));
   world_->run_for(1s);
