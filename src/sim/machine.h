@@ -53,6 +53,7 @@ class Machine {
   void wipe() { disk_.replace({}); }
   void restore() { disk_.replace(backup_); }
   void damage(Random& random) { disk_.damage(random); }
+  const Disk& disk() const { return disk_; }
   // No write succeeds any more, until it is mended; `failed` has to crash the machine then.
   void fail_disk(std::function<void()> failed) { disk_.fail(std::move(failed)); }
   void mend_disk() { disk_.mend(); }

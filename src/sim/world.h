@@ -22,6 +22,13 @@ struct WorldOptions {
   std::function<void(Duration at, const std::string& what)> tell;
 };
 
+// Disks that held something, and hold nothing, something damaged or something older since.
+struct LostDisks {
+  std::uint32_t wiped = 0;
+  std::uint32_t damaged = 0;
+  std::uint32_t rolled_back = 0;
+};
+
 class World {
  public:
   // Everything starts at virtual time 0; clients ask from start_clients on.
@@ -68,6 +75,7 @@ class World {
   const EventQueue& events() const { return events_; }
   std::uint64_t trace_hash() const { return trace_.hash(); }
   std::size_t max_backlog() const { return max_backlog_; }  // of one machine, sampled
+  const LostDisks& lost_disks() const { return lost_disks_; }
   std::uint64_t max_queued_events() const { return max_queued_events_; }
 
  private:
@@ -143,6 +151,7 @@ class World {
   std::set<ServerId> failed_;                 // stopped, since their disks failed
   std::set<ServerId> lost_;                   // lost their memory, and maybe readmitted since
   std::map<ServerId, Loop> loops_;
+  LostDisks lost_disks_;
   std::size_t max_backlog_ = 0;
   std::uint64_t max_queued_events_ = 0;
 };

@@ -66,14 +66,29 @@ void World::apply(const LoseDisk& fault) {
   faulty.insert(fault.server);
   if (faulty.size() > config_.sites[fault.server.site].faults) return;
   lost_.insert(fault.server);
+  const Disk::Image before = victim.disk().image();
+  const char* what = "";
+  std::uint32_t* count = nullptr;
   switch (fault.how) {
     case LoseDisk::How::kWiped:
-      return victim.wipe();
+      victim.wipe();
+      what = "is empty";
+      count = &lost_disks_.wiped;
+      break;
     case LoseDisk::How::kDamaged:
-      return victim.damage(random_);
+      victim.damage(random_);
+      what = "is damaged";
+      count = &lost_disks_.damaged;
+      break;
     case LoseDisk::How::kRolledBack:
-      return victim.restore();
+      victim.restore();
+      what = "holds what it held at the backup";
+      count = &lost_disks_.rolled_back;
+      break;
   }
+  if (!victim.disk().damaged() && victim.disk().image() == before) return;
+  ++*count;
+  if (tell_) tell_(events_.now(), "the disk of server " + to_string(fault.server) + " " + what);
 }
 
 // Those who lost their memory and were not readmitted yet.
