@@ -180,7 +180,8 @@ std::vector<std::string> World::corrupt_at_random() {
     const auto servers = static_cast<std::uint32_t>(each.servers.size());
     const auto first = static_cast<ServerIndex>(adversary_random_.below(servers));
     std::vector<ServerId> liars;
-    for (std::uint64_t left = adversary_random_.below(each.faults + 1); left > 0; --left) {
+    const std::uint64_t some = 1 + adversary_random_.below(each.faults);
+    for (std::uint64_t left = adversary_random_.below(4) == 0 ? 0 : some; left > 0; --left) {
       liars.push_back({site, static_cast<ServerIndex>((first + liars.size()) % servers)});
     }
     if (!liars.empty() && adversary_random_.below(6) == 0) {
