@@ -10,6 +10,7 @@
 #include "replica/server.h"
 #include "replica/verifier.h"
 #include "sim/adversary.h"
+#include "sim/ambush.h"
 #include "sim/checker.h"
 #include "sim/cpu.h"
 #include "sim/disk.h"
@@ -28,6 +29,7 @@ struct Environment {
   EventQueue& events;
   Trace& trace;
   Checker& checker;
+  Ambushes& ambushes;
   std::function<std::unique_ptr<StateMachine>()> new_state_machine;
   // What happens, for people; empty where nobody reads it.
   std::function<void(const std::string& who, const std::string& what)> tell;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/ambush.h"
 #include "sim/attacks.h"
 #include "sim/fault_plan.h"
 #include "sim/site_clients.h"
@@ -118,6 +119,7 @@ class World {
   void apply(const FailDisk& fault);
   void apply(const LoseDisk& fault);
   std::set<ServerId> lost_of(SiteId site);
+  void apply(const Ambush& fault) { ambushes_.lay(fault); }
   void apply(const CutSite& fault);
   void apply(const Block& fault);
 
@@ -131,6 +133,7 @@ class World {
   Trace trace_;
   Checker checker_;
   Network network_;
+  Ambushes ambushes_;
   Environment environment_;
   std::map<ServerId, std::unique_ptr<Machine>> machines_;
   std::vector<std::unique_ptr<SiteClients>> clients_;

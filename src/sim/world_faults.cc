@@ -190,6 +190,7 @@ void World::heal_server(ServerId server) {
 void World::heal() {
   trace_.add(Trace::Event::kFault);
   if (tell_) tell_(events_.now(), "FAULT everything is healed");
+  ambushes_.lift_all();
   network_.heal();
   cut_sites_.clear();
   for (const auto& [id, machine] : machines_) heal_server(id);
@@ -197,6 +198,7 @@ void World::heal() {
 
 void World::heal_all_but(const std::set<ServerId>& outside) {
   trace_.add(Trace::Event::kFault);
+  ambushes_.lift_all();
   std::set<ServerId> core;
   for (const auto& [id, machine] : machines_) {
     if (!outside.contains(id)) core.insert(id);
