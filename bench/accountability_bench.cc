@@ -115,9 +115,9 @@ void bench_radii(State& state) {
   const Graph& graph = graph_of(shape_of(state));
   std::vector<Seed> seeds;
   for (Node node = 0; node < 255; ++node) seeds.push_back({graph.end() / 2 + node});
-  const std::vector<std::uint8_t> counted(graph.end(), 1);
+  const std::vector<std::uint32_t> weights(graph.end(), 1);
   for ([[maybe_unused]] const auto& turn : state) {
-    benchmark::DoNotOptimize(blast_radii(graph, seeds, counted));
+    benchmark::DoNotOptimize(blast_radii(graph, seeds, weights));
   }
 }
 

@@ -94,9 +94,9 @@ void for_each_lane(const Lanes& lanes, Visit visit) {
 }  // namespace
 
 std::vector<std::uint64_t> blast_radii(const Graph& graph, std::span<const Seed> seeds,
-                                       std::span<const std::uint8_t> counted,
+                                       std::span<const std::uint32_t> weights,
                                        const RiskOptions& options) {
-  STEWARD_CHECK(counted.size() == graph.end() - graph.horizon());
+  STEWARD_CHECK(weights.size() == graph.end() - graph.horizon());
   std::vector<std::uint64_t> radii(seeds.size(), 0);
   Pass pass(graph);
   for (std::size_t done = 0; done < seeds.size(); done += kLanes) {
@@ -104,12 +104,25 @@ std::vector<std::uint64_t> blast_radii(const Graph& graph, std::span<const Seed>
     const Node first = pass.begin(now);
     pass.run(first, options.without_alternatives);
     for (Node node = first; node < graph.end(); ++node) {
-      if (counted[node - graph.horizon()] == 0) continue;
-      for_each_lane(pass.at(node), [&radii, done](std::size_t lane) { ++radii[done + lane]; });
+      const std::uint32_t weight = weights[node - graph.horizon()];
+      if (weight == 0) continue;
+      for_each_lane(pass.at(node),
+                    [&radii, done, weight](std::size_t lane) { radii[done + lane] += weight; });
     }
     if (options.progress) options.progress(done + now.size());
   }
   return radii;
+}
+
+std::vector<Node> tainted_by(const Graph& graph, const Seed& seed, const RiskOptions& options) {
+  Pass pass(graph);
+  const Node first = pass.begin(std::span(&seed, 1));
+  pass.run(first, options.without_alternatives);
+  std::vector<Node> out;
+  for (Node node = first; node < graph.end(); ++node) {
+    for_each_lane(pass.at(node), [&out, node](std::size_t) { out.push_back(node); });
+  }
+  return out;
 }
 
 std::vector<Node> single_points_of_failure(const Graph& graph, Node target,

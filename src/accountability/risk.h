@@ -27,12 +27,15 @@ struct RiskOptions {
   std::function<void(std::size_t done)> progress;
 };
 
-// For each seed, how many of the nodes for which `counted` is not 0 it taints, its own among them,
-// and those not that are tainted without any (for an unresolvable dependency). `counted` has an
-// entry for each node that the graph holds: checked. Nodes of seeds that are not held do nothing.
+// For each seed, the weight of all nodes that it taints, its own among them, and those not that are
+// tainted without any (for an unresolvable dependency). `weights` has an entry for each node that
+// the graph holds: checked. Nodes of seeds that are not held do nothing.
 std::vector<std::uint64_t> blast_radii(const Graph& graph, std::span<const Seed> seeds,
-                                       std::span<const std::uint8_t> counted,
+                                       std::span<const std::uint32_t> weights,
                                        const RiskOptions& options = {});
+
+// The nodes that one seed taints beyond what is tainted without any, in order.
+std::vector<Node> tainted_by(const Graph& graph, const Seed& seed, const RiskOptions& options = {});
 
 // Of the candidates, in order, those that taint `target` alone.
 std::vector<Node> single_points_of_failure(const Graph& graph, Node target,

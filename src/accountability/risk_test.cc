@@ -38,8 +38,8 @@ TEST(RiskProperty, ManySeedsAtOnceAreEachLikeAClassificationOfItsOwn) {
     for (Node node = 0; node < graph.end(); ++node) seeds.push_back({node});
     seeds.push_back({1, 17, 40});
     seeds.push_back({});
-    const std::vector<std::uint8_t> counted(graph.end(), 1);
-    const auto radii = blast_radii(graph, seeds, counted);
+    const std::vector<std::uint32_t> weights(graph.end(), 1);
+    const auto radii = blast_radii(graph, seeds, weights);
     for (std::size_t i = 0; i < seeds.size(); ++i) {
       EXPECT_EQ(radii[i], radius(graph, seeds[i])) << "seed " << seed << " of " << i;
     }
@@ -54,12 +54,15 @@ TEST(Risk, CountsWhatItIsAskedToAndTellsWhatRedundancyIsWorth) {
   ASSERT_TRUE(graph.append(2, 1, Cells{{0}, {1}}));
   ASSERT_TRUE(graph.append(3, 1, Cells{{2}}));
   const std::vector<Seed> seeds = {{0}, {1}, {0, 1}, {2}, {99}};
-  const std::vector<std::uint8_t> all(4, 1);
+  const std::vector<std::uint32_t> all(4, 1);
   using Radii = std::vector<std::uint64_t>;
   EXPECT_EQ(blast_radii(graph, seeds, all), (Radii{1, 1, 4, 2, 0}));
   EXPECT_EQ(blast_radii(graph, seeds, all, {true, {}}), (Radii{3, 3, 4, 2, 0}));
-  EXPECT_EQ(blast_radii(graph, seeds, std::vector<std::uint8_t>{0, 0, 0, 1}),
+  EXPECT_EQ(blast_radii(graph, seeds, std::vector<std::uint32_t>{0, 0, 0, 1}),
             (Radii{0, 0, 1, 1, 0}));
+  EXPECT_EQ(tainted_by(graph, {0}), (std::vector<Node>{0}));
+  EXPECT_EQ(tainted_by(graph, {0}, {true, {}}), (std::vector<Node>{0, 2, 3}));
+  EXPECT_EQ(tainted_by(graph, {0, 1}), (std::vector<Node>{0, 1, 2, 3}));
   const std::vector<Node> candidates = {0, 1, 2, 3};
   EXPECT_EQ(single_points_of_failure(graph, 3, candidates), (std::vector<Node>{2, 3}));
   EXPECT_EQ(single_points_of_failure(graph, 2, candidates), (std::vector<Node>{2}));
