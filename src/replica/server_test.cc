@@ -189,18 +189,13 @@ TEST_F(EvidenceTest, IsShownEverMoreSeldom) {
 // --- what binds its sender
 
 // Decided for each kind that there is. A new one has no place here, and fails.
-const std::map<int, Binding> kBinding = {{wire::KIND_AGREEMENT, Binding::kByContent},
-                                         {wire::KIND_TIMER_EXPIRED, Binding::kNever},
-                                         {wire::KIND_SHARE, Binding::kNever},
-                                         {wire::KIND_SHARE_REQUEST, Binding::kNever},
-                                         {wire::KIND_SITE_DATA, Binding::kNever},
-                                         {wire::KIND_FORWARD, Binding::kNever},
-                                         {wire::KIND_STATE_REQUEST, Binding::kNever},
-                                         {wire::KIND_STATE, Binding::kNever},
-                                         {wire::KIND_REFRESH, Binding::kNever},
-                                         {wire::KIND_ACCUSATION, Binding::kAlways},
-                                         {wire::KIND_VIEW_CHANGE, Binding::kByContent},
-                                         {wire::KIND_INTRODUCTION, Binding::kByContent}};
+const std::map<int, Binding> kBinding = {
+    {wire::KIND_AGREEMENT, Binding::kByContent},   {wire::KIND_TIMER_EXPIRED, Binding::kNever},
+    {wire::KIND_SHARE, Binding::kNever},           {wire::KIND_SHARE_REQUEST, Binding::kNever},
+    {wire::KIND_SITE_DATA, Binding::kNever},       {wire::KIND_FORWARD, Binding::kNever},
+    {wire::KIND_STATE_REQUEST, Binding::kNever},   {wire::KIND_STATE, Binding::kNever},
+    {wire::KIND_REFRESH, Binding::kNever},         {wire::KIND_ACCUSATION, Binding::kAlways},
+    {wire::KIND_VIEW_CHANGE, Binding::kByContent}, {wire::KIND_INTRODUCTION, Binding::kByContent}};
 
 using Agreement = wire::AgreementMessage;
 const std::map<int, bool> kAgreementBinds = {{Agreement::kPrePrepare, true},
