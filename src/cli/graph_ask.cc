@@ -162,11 +162,13 @@ const char* reason_of(Cause cause) {
 // The whole proof, an item or gate a line.
 void print_proof(const Proof& proof, const ItemNames& names) {
   for (const Step& step : proof.steps) {
-    fmt::print("  {} {}", names.describe(step.node), reason_of(step.cause));
-    const bool many = step.witnesses.size() > 1;
-    if (many) fmt::print(", all {} alternatives of it tainted", step.witnesses.size());
-    for (std::size_t i = 0; i < step.witnesses.size(); ++i) {
-      fmt::print("{} {}", i == 0 && !many ? "" : ",", names.describe(step.witnesses[i]));
+    const std::size_t count = step.witnesses.size();
+    const std::string because =
+        count > 1 ? fmt::format("has {} alternatives, and all are tainted:", count)
+                  : std::string(reason_of(step.cause));
+    fmt::print("  {} {}", names.describe(step.node), because);
+    for (std::size_t i = 0; i < count; ++i) {
+      fmt::print("{}{}", i == 0 ? " " : "; ", names.describe(step.witnesses[i]));
     }
     fmt::print("\n");
   }

@@ -52,7 +52,12 @@ Result<Bytes> read_plain_or_gzip(const std::string& path) {
     const int got = gzread(file.get(), out.data() + before, kChunkBytes);
     if (got < 0) return damaged(path);
     out.resize(before + static_cast<std::size_t>(got));
-    if (got == 0) return out;
+    if (got > 0) continue;
+    // A file that is cut off reads like one that ends, and says so here only.
+    int state = Z_OK;
+    gzerror(file.get(), &state);
+    if (state != Z_OK && state != Z_STREAM_END) return damaged(path);
+    return out;
   }
 }
 
