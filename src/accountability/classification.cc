@@ -71,7 +71,8 @@ void Classification::relabel(Node from) {
 // What was tainted is remembered before it goes.
 void Classification::forget() {
   const Node horizon = graph_.horizon();
-  const auto gone = static_cast<std::size_t>(std::min<Node>(horizon - base_, states_.size()));
+  STEWARD_CHECK(horizon <= base_ + states_.size());
+  const auto gone = static_cast<std::size_t>(horizon - base_);
   for (std::size_t i = 0; i < gone; ++i) {
     if ((states_[i] & kLabelBits) != 0) tainted_before_.push_back(base_ + i);
   }
@@ -150,9 +151,9 @@ Node Classification::set_malicious_from(Client client) {
   return before == state.first_corrupt ? kNever : std::min(before, state.first_corrupt);
 }
 
-// For each of them, the client and time of a mark that makes a client malicious.
 namespace {
 
+// Of a mark that makes a client malicious, the client and from when on.
 std::pair<Client, Timestamp> malice_of(const Graph& graph, const Mark& mark) {
   if (mark.kind == MarkKind::kClientFrom) return {mark.client, mark.from};
   return {graph.at(mark.node).client, graph.time_of(mark.node)};

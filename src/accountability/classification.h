@@ -68,7 +68,8 @@ struct Counts {  // of updates; gates are none
 
 class Classification {
  public:
-  // `graph` outlives it. Whoever adds to the graph, or forgets, calls catch_up() afterwards.
+  // `graph` outlives it. Whoever adds to the graph, or forgets, calls catch_up() afterwards. A node
+  // that was never labelled may not be forgotten: checked.
   explicit Classification(const Graph& graph);
 
   // Labels the nodes that are new, and lets go of those that the graph forgot. O(new ones).
