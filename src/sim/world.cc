@@ -232,6 +232,7 @@ void World::deliver(ServerId from, ServerId to, const Frame& frame) {
   trace_.add((std::uint64_t{from.site} << 48) ^ (std::uint64_t{from.server} << 32) ^
              (std::uint64_t{to.site} << 16) ^ to.server);
   trace_.add(*frame);
+  if (machine(to).running()) checker_.server_heard(from);
   const auto twin = twins_.find(to);
   const bool second = twin != twins_.end() && twin->second.peers->contains(from);
   (second ? *twin->second.machine : machine(to)).receive(from, frame);

@@ -113,7 +113,7 @@ class World {
   void apply(const SlowLinks& fault) { network_.slow_links(fault.server, fault.times); }
   void apply(const SetClock& fault) { machine(fault.server).set_clock(fault.percent); }
   void apply(const JumpClock& fault) { machine(fault.server).jump_clock(fault.by); }
-  void apply(const Backup& fault) { machine(fault.server).back_up(); }
+  void apply(const Backup& fault);
   void apply(const Wipe& fault);
   void apply(const Rollback& fault);
   void apply(const FailDisk& fault);

@@ -30,15 +30,22 @@ void World::apply(const CutSite& fault) {
   }
 }
 
+void World::apply(const Backup& fault) {
+  machine(fault.server).back_up();
+  checker_.server_backed_up(fault.server);
+}
+
 void World::apply(const Wipe& fault) {
   hold(fault.server);
   machine(fault.server).wipe();
+  checker_.server_lost_memory(fault.server);
   lost_.insert(fault.server);
 }
 
 void World::apply(const Rollback& fault) {
   hold(fault.server);
   machine(fault.server).restore();
+  checker_.server_rolled_back(fault.server);
   lost_.insert(fault.server);
 }
 
@@ -72,16 +79,19 @@ void World::apply(const LoseDisk& fault) {
   switch (fault.how) {
     case LoseDisk::How::kWiped:
       victim.wipe();
+      checker_.server_lost_memory(fault.server);
       what = "is empty";
       count = &lost_disks_.wiped;
       break;
     case LoseDisk::How::kDamaged:
       victim.damage(random_);
+      checker_.server_lost_memory(fault.server);
       what = "is damaged";
       count = &lost_disks_.damaged;
       break;
     case LoseDisk::How::kRolledBack:
       victim.restore();
+      checker_.server_rolled_back(fault.server);
       what = "holds what it held at the backup";
       count = &lost_disks_.rolled_back;
       break;
