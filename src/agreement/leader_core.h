@@ -136,6 +136,7 @@ class LeaderCore : public Core {
   bool forgotten(PeerId peer, const wire::ViewChange& body) const;
   void hear_births(const std::map<PeerId, Birth>& births);
   bool refused_by_others(PeerId peer, const wire::ViewChange& body) const;
+  bool lost_memory_once(PeerId peer) const;
   bool in_hand(const Slot& slot) const;
   bool unfinished() const;
 
@@ -154,6 +155,7 @@ class LeaderCore : public Core {
   void change_view(View view, Actions& actions);
   void follow_others(Actions& actions);
   void make_new_view(Actions& actions);
+  HeldNewView choose_view_changes(bool all, Actions& actions);
   wire::AgreementMessage announcement() const;
   void install_complete(Actions& actions);
   void install(HeldNewView new_view, Actions& actions);
@@ -188,6 +190,7 @@ class LeaderCore : public Core {
   std::map<PeerId, HeldNewView> announced_;    // by the leaders of views, and not complete here
   HeldNewView new_view_;                       // of the installed view; 0 needs none
   Plan plan_;                                  // follows from new_view_
+  std::uint32_t ticks_changing_ = 0;           // since it left the last view
   std::map<crypto::Digest, Sequence> wanted_;  // bodies that the new leader needs
   std::map<crypto::Digest, wire::BatchPtr> fetched_;  // those that came
   std::map<PeerId, View> claimed_;  // the view that a peer is changing to, as it last said

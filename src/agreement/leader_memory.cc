@@ -91,6 +91,13 @@ bool LeaderCore::refused_by_others(PeerId peer, const wire::ViewChange& body) co
   return predates(peer, body, heard_births_);
 }
 
+bool LeaderCore::lost_memory_once(PeerId peer) const {
+  const auto known = born_.find(peer);
+  const auto heard = heard_births_.find(peer);
+  return (known != born_.end() && known->second.since > 0) ||
+         (heard != heard_births_.end() && heard->second.since > 0);
+}
+
 // In Paxos a peer's word about the others counts: a new leader need not have heard it from them.
 // Under lies it is shown.
 void LeaderCore::add_births(wire::ViewChange& out) const {

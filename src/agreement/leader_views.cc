@@ -10,6 +10,9 @@ namespace {
 
 // The installed view and its proof are shown to one peer at most every so many ticks.
 constexpr std::uint32_t kTicksBetweenProofs = 5;
+// Until then a new view is made without those that ever lost their memory, if it can be: for two
+// ticks a whole interval of the status exchange has passed.
+constexpr std::uint32_t kTicksForOthers = 2;
 // Bodies asked for again at one tick, and bytes of them given to one peer between two.
 constexpr std::size_t kBodiesPerTick = 64;
 constexpr std::uint64_t kBodyBytesPerTick = 2 * limits::kMaxBatchBytes;
@@ -134,6 +137,7 @@ void LeaderCore::change_view(View view, Actions& actions) {
   view_ = view;
   installed_ = false;
   plan_ = {};
+  ticks_changing_ = 0;
   wanted_.clear();
   fetched_.clear();
   log_.drop_votes();
@@ -221,26 +225,35 @@ std::uint32_t LeaderCore::view_changes_held() const {
 
 // --- entering a view
 
+// Of a liar that begins its memory anew for the slowest peer alone, which then refuses a view made
+// with it, that peer's view change tells in time if the liar's is not needed before.
 void LeaderCore::make_new_view(Actions& actions) {
   if (installed_ || !voting_ || leader() != options_.self) return;
   const std::uint32_t quorum = options_.quorums.quorum();
-  const auto own = view_changes_.find(options_.self);
-  if (own == view_changes_.end() || view_changes_held() < quorum) return;
+  if (!view_changes_.contains(options_.self) || view_changes_held() < quorum) return;
+  const bool last_resort = !options_.quorums.byzantine || ticks_changing_ >= kTicksForOthers;
+  HeldNewView new_view = choose_view_changes(false, actions);
+  if (new_view.held.size() < quorum && last_resort) new_view = choose_view_changes(true, actions);
+  if (new_view.held.size() < quorum) return;
+  install(std::move(new_view), actions);
+  send_all(announcement(), actions);
+}
+
+// A quorum of them, or fewer; `all`: also of peers that ever lost their memory.
+HeldNewView LeaderCore::choose_view_changes(bool all, Actions& actions) {
   HeldNewView new_view{view_, options_.self, {}, {}, {}};
   const auto add = [&](const HeldViewChangePtr& held) {
     new_view.held[held->peer] = held;
     new_view.named[held->peer] = held->digest;
   };
-  add(own->second);
+  add(view_changes_.at(options_.self));
   for (const auto& [peer, held] : view_changes_) {
-    if (new_view.held.size() == quorum) break;
+    if (new_view.held.size() == options_.quorums.quorum()) break;
     if (peer == options_.self || held->body.view() != view_) continue;
-    if (refused_by_others(peer, held->body)) continue;
+    if (refused_by_others(peer, held->body) || (!all && lost_memory_once(peer))) continue;
     if (has_bodies(*held, actions)) add(held);
   }
-  if (new_view.held.size() < quorum) return;
-  install(std::move(new_view), actions);
-  send_all(announcement(), actions);
+  return new_view;
 }
 
 wire::AgreementMessage LeaderCore::announcement() const {
@@ -477,6 +490,7 @@ void LeaderCore::show_installed(PeerId peer, Actions& actions) const {
 void LeaderCore::tick_views(Actions& actions) {
   asked_.clear();
   given_.clear();
+  if (!installed_) ticks_changing_ = std::min(ticks_changing_ + 1, kTicksForOthers);
   for (auto entry = shown_.begin(); entry != shown_.end();) {
     entry = --entry->second == 0 ? shown_.erase(entry) : std::next(entry);
   }
@@ -515,6 +529,7 @@ void LeaderCore::encode_views(Bytes& out) const {
   for (const auto& [peer, held] : view_changes_) encode_held(*held, out);
   append_u32(out, static_cast<std::uint32_t>(announced_.size()));
   for (const auto& [peer, new_view] : announced_) encode_new_view(new_view, out);
+  append_u32(out, ticks_changing_);
   append_u32(out, static_cast<std::uint32_t>(wanted_.size()));
   for (const auto& [digest, n] : wanted_) {
     append_framed(out, digest.view());
@@ -549,6 +564,7 @@ bool LeaderCore::decode_views(Reader& in) {
     decode_new_view(in, new_view);
     announced_[new_view.from] = std::move(new_view);
   }
+  ticks_changing_ = in.u32();
   wanted_.clear();
   for (std::uint32_t left = in.u32(); left > 0 && in.ok(); --left) {
     const crypto::Digest digest = in.digest();

@@ -314,6 +314,9 @@ TEST(PbftViews, WhatAnotherIsShownToRefuseIsNotNamed) {
         TestVerifier::vouch({3, body, nullptr, Driver::header(3, body), {{0, {7, bound}}}}));
     ASSERT_TRUE(find(actions, kViewChange));
     actions = leader.loop_back(Send(*find(actions, kViewChange)));
+    EXPECT_FALSE(find(actions, kNewView)) << "one more may come";
+    leader.step(TimerFired{StatusExchange::kTimer});
+    actions = leader.step(TimerFired{StatusExchange::kTimer});
     EXPECT_EQ(find(actions, kNewView) != nullptr, named);
     if (named) continue;
     actions = leader.receive(2, view_change(1, {}));
@@ -322,6 +325,30 @@ TEST(PbftViews, WhatAnotherIsShownToRefuseIsNotNamed) {
     for (const wire::ViewChangeRef& ref : sent->body.new_view().view_changes()) {
       EXPECT_NE(ref.peer(), 0U);
     }
+  }
+}
+
+// A liar tells each slow peer of another memory, whose view change would be the last to come.
+TEST(PbftViews, WhoEverLostItsMemoryIsNamedOnlyWhereOthersAreTooFew) {
+  for (const bool in_time : {true, false}) {
+    Driver leader(Protocol::kPbft, four(1));
+    leader.step(PeerReborn{0, {5, 0, "said by 0"}});
+    wire::AgreementMessage of_liar = view_change(1, {});
+    of_liar.mutable_view_change()->set_since(5);
+    leader.receive(0, of_liar);
+    Actions actions = leader.receive(3, view_change(1, {}));
+    actions = leader.loop_back(Send(*find(actions, kViewChange)));
+    EXPECT_FALSE(find(actions, kNewView));
+    EXPECT_FALSE(find(leader.step(TimerFired{StatusExchange::kTimer}), kNewView));
+    const wire::AgreementMessage body = view_change(1, {});
+    actions = in_time ? leader.step(TestVerifier::vouch(
+                            {2, body, nullptr, Driver::header(2, body), {{0, {7, 0}}}}))
+                      : leader.step(TimerFired{StatusExchange::kTimer});
+    const Send* sent = find(actions, kNewView);
+    ASSERT_TRUE(sent);
+    const auto& named = sent->body.new_view().view_changes();
+    EXPECT_EQ(in_time, std::none_of(named.begin(), named.end(),
+                                    [](const auto& ref) { return ref.peer() == 0; }));
   }
 }
 
