@@ -160,28 +160,39 @@ void Readmission::on_answer(ServerIndex from, const wire::HelloAnswer& answer,
 void Readmission::on_refusal(ServerIndex from, const wire::HelloAnswer& answer,
                              const Standing& standing, Actions& actions) {
   const std::uint64_t known = answer.known().incarnation();
-  wire::Life& life = *own_.mutable_life();
   // Said before that peer heard that we know.
-  if (state_ == State::kLearning && known < life.since()) return;
+  if (state_ == State::kLearning && known < own_.life().since()) return;
   refused_[from] = known;
   if (refused_.size() >= options_.quorums.one_correct()) return lose_memory(actions);
   // One alone knows of a later life, or lies: it costs a number, once each time that we ask.
-  // Answers and bounds stay: all that was promised before them is from before the old number, too.
+  if (heeded_.contains(from) || !outgrow(known, standing, actions)) return;
+  heeded_.insert(from);
+}
+
+// Of a memory that this server has lost again since: view changes would not count as its own.
+void Readmission::shown(const agreement::Birth& birth, const Standing& standing, Actions& actions) {
+  if (birth.since > own_.life().since()) outgrow(birth.since, standing, actions);
+}
+
+// A life later than one that a peer knows of, which never voted. Answers and bounds stay: all that
+// was promised before them is from before the old number, too.
+bool Readmission::outgrow(std::uint64_t known, const Standing& standing, Actions& actions) {
+  wire::Life& life = *own_.mutable_life();
   // Not before this run is known to be of no old copy: that one has to lose its bounds, too.
   const bool unbounded = state_ == State::kLearning && !own_.bounded();
-  if (!unbounded && !voting() && answers_.size() < witnesses()) return;
-  if (life.since() == 0 || known < life.since() || known >= kHighest) return;
-  if (!heeded_.insert(from).second) return;
+  if (!unbounded && !voting() && answers_.size() < witnesses()) return false;
+  if (life.since() == 0 || known < life.since() || known >= kHighest) return false;
   life.set_incarnation(std::max(known, life.incarnation()) + 1);
   life.set_since(life.incarnation());
   actions.durable = true;
   if (state_ == State::kLearning) {
     actions.memory_lost = true;
-    return;
+    return true;
   }
   // What it promised since its memory began it still knows, up to the view that it is in.
   life.set_view_bound(std::max<View>(life.view_bound(), standing.view));
   actions.reborn[options_.self] = birth_in(life);
+  return true;
 }
 
 // --- answering

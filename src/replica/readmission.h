@@ -92,6 +92,8 @@ class Readmission {
   void receive(ServerIndex from, const Introduced& in, const Standing& standing, Actions& actions);
   // The life with which a vote came. False: of an earlier one, or of a copy.
   bool heard(ServerIndex from, const wire::Life& life, Actions& actions);
+  // What this server signed when its memory began, as a peer shows it.
+  void shown(const agreement::Birth& birth, const Standing& standing, Actions& actions);
   // The local protocol may have moved on.
   void observe(const Standing& standing, Actions& actions);
 
@@ -119,6 +121,7 @@ class Readmission {
                  Actions& actions);
   void on_refusal(ServerIndex from, const wire::HelloAnswer& answer, const Standing& standing,
                   Actions& actions);
+  bool outgrow(std::uint64_t known, const Standing& standing, Actions& actions);
   bool fits(const wire::Hello& hello, const wire::Life& known) const;
   agreement::Birth birth_of(ServerIndex peer, const wire::Life& life) const;
   void put_on_record(ServerIndex from, const wire::Life& life, Actions& actions);

@@ -442,6 +442,43 @@ TEST(Liars, CostAnAmnesiacServerANumberWithEachRefusal) {
   EXPECT_EQ(site.state(3), State::kVoting);
 }
 
+// It lost its memory twice, and of the first time only one peer knows, whom it does not reach: then
+// that one's view changes show it what it said.
+TEST(Readmission, AServerOutgrowsAMemoryThatItLostAgain) {
+  Site site(4, 1, true);
+  site.start_all();
+  site.wipe(3);
+  site.start(3);
+  site.run();
+  site.tick(3);
+  const agreement::Birth later{site.own(3).life().since() + 5, 0, "signed"};
+  const Readmission::Standing standing{2, 2, false, 4 * kInterval};
+  site.stand(3, 0, 0);
+  site.stand(3, 2, 4 * kInterval);
+  ASSERT_EQ(site.state(3), State::kVoting);
+  Readmission::Actions actions;
+  site.at(3).shown(later, standing, actions);
+  EXPECT_TRUE(actions.durable);
+  EXPECT_EQ(site.state(3), State::kVoting);
+  ASSERT_TRUE(actions.reborn.contains(3));
+  EXPECT_GT(actions.reborn.at(3).since, later.since);
+  EXPECT_EQ(actions.reborn.at(3).view, 2U) << "what it promised since then it knows";
+  const std::uint64_t since = site.own(3).life().since();
+  actions = {};
+  site.at(3).shown(later, standing, actions);
+  EXPECT_EQ(site.own(3).life().since(), since) << "once is enough";
+}
+
+// A server that never lost its memory says nothing of the kind, so nobody can show it any.
+TEST(Readmission, AnIntactServerIsShownNothing) {
+  Site site(4, 1, true);
+  site.start_all();
+  Readmission::Actions actions;
+  site.at(3).shown({9, 0, "signed"}, {}, actions);
+  EXPECT_FALSE(actions.durable);
+  EXPECT_EQ(site.own(3).life().since(), 0U);
+}
+
 // --- what it waits for
 
 std::vector<Sequence> awaited_in(const Readmission::Actions& actions) {

@@ -89,6 +89,7 @@ class Server::Impl {
   Readmission::Standing standing() const;
   void apply(Readmission::Actions actions);
   bool heard_in_time(ServerId from, const LocalAgreement& in);
+  void look_for_own_birth(const std::map<agreement::PeerId, agreement::Birth>& births);
   void hold_back();
   void stamp();
   void follow_awaited();

@@ -47,6 +47,14 @@ bool Server::Impl::heard_in_time(ServerId from, const LocalAgreement& in) {
   return current;
 }
 
+void Server::Impl::look_for_own_birth(const std::map<agreement::PeerId, agreement::Birth>& births) {
+  const auto own = births.find(self_.server);
+  if (own == births.end()) return;
+  Readmission::Actions actions;
+  readmission_->shown(own->second, standing(), actions);
+  apply(std::move(actions));
+}
+
 void Server::Impl::apply(Readmission::Actions actions) {
   for (const auto& [peer, birth] : actions.reborn) step_core(agreement::PeerReborn{peer, birth});
   if (actions.memory_lost) {

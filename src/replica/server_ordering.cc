@@ -28,6 +28,7 @@ wire::Kind kind_of(const wire::AgreementMessage& body) {
 
 void Server::Impl::on(ServerId from, const LocalAgreement& in) {
   if (!heard_in_time(from, in)) return;
+  look_for_own_birth((*in.message)->births);
   step_core(agreement::Received{in.message});
 }
 
