@@ -101,7 +101,8 @@ void StateFetch::on_answer(ServerIndex from, const wire::StateAnswer& answer, co
   const Part part = std::move(*source.asked);
   source.asked.reset();
   source.patience = 0;
-  if (part.age < kLate && source.probes_due > 0) --source.probes_due;
+  // Who is in time for so long owes half as much the next time that it is late.
+  if (part.age < kLate && source.probes_due > 0 && --source.probes_due == 0) source.times_late /= 2;
   if (answer.lacking()) {
     source.lacks = true;
     source.lacked_for = 0;

@@ -362,6 +362,37 @@ TEST_F(Fetching, APartOfASilentSourceIsTakenOverInTime) {
   expect_complete();
 }
 
+// However often it was late before, one that is in time again is trusted again soon.
+TEST_F(Fetching, WhoIsInTimeAgainMakesGoodForHavingBeenLate) {
+  const auto late = [this](Sequence sequence) {
+    begin(sequence, state(60, 60, sequence));
+    for (int tick = 0; tick < 2; ++tick) fetch_.on_tick(actions_);
+    serve_all();
+    expect_complete(sequence);
+  };
+  // Fetches until source 1 gets a part like any other.
+  Sequence sequence = 0;
+  const auto until_trusted = [&] {
+    for (int fetches = 1;; ++fetches) {
+      ++sequence;
+      begin(sequence, state(300, 300, sequence));
+      bool part = false;
+      while (!actions_.requests.empty()) {
+        for (const Request& request : take_requests()) {
+          part = part || (request.first == 1 && request.second.pages_size() > 1);
+          serve(request);
+        }
+      }
+      expect_complete(sequence);
+      if (part || fetches == 1000) return fetches;
+    }
+  };
+  for (int times = 0; times < 9; ++times) late(++sequence);
+  const int before = until_trusted();
+  late(++sequence);
+  EXPECT_LE(until_trusted(), before);
+}
+
 TEST_F(Fetching, WhenAllAreSlowAllGetParts) {
   begin(state(900));
   std::size_t most = 0;
