@@ -9,6 +9,8 @@
 namespace steward::sim {
 namespace {
 
+constexpr Duration kStartsAnew{10'000};  // after its disk was wiped
+
 template <class Vote>
 Moment of(Deed deed, const Vote& vote) {
   return {deed, vote.view(), vote.sequence()};
@@ -87,6 +89,8 @@ void Ambushes::lay(const Ambush& ambush) {
 
 void Ambushes::lift_all() {
   laid_.clear();
+  for (const auto& [site, caught] : caught_) events_.cancel(caught.free);
+  caught_.clear();
   ++lifted_;
 }
 
@@ -149,6 +153,9 @@ void Ambushes::strike(const Ambush& ambush, ServerId server) {
   } else if (ambush.dark > Duration(0)) {
     inject_for(Block{site, site}, ambush.dark);
   }
+  if (ambush.how == Ambush::How::kForget) {
+    return inject_for(LoseDisk{server, LoseDisk::How::kWiped}, kStartsAnew);
+  }
   catch_alone(ambush, server);
 }
 
@@ -180,7 +187,9 @@ void Ambushes::let_go(SiteId site) {
 
 void Ambushes::inject_for(const Fault& fault, Duration length) {
   inject_(fault);
-  events_.after(length, [this, end = *ended(fault)] { inject_(end); });
+  events_.after(length, [this, end = *ended(fault), lifted = lifted_] {
+    if (lifted == lifted_) inject_(end);
+  });
 }
 
 }  // namespace steward::sim

@@ -38,6 +38,7 @@ class Ambushes {
 
   // Waits from now on; or, when it is off, no longer. Faults that have struck end in their time.
   void lay(const Ambush& ambush);
+  // And whoever heals ends, or keeps, the faults that have struck.
   void lift_all();
 
   // A correct server says, or executes, this.

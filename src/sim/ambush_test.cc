@@ -94,6 +94,17 @@ TEST_F(Ambushed, WhoIsCaughtOrTheOthersMayBeDown) {
   expect_well();
 }
 
+TEST_F(Ambushed, WhoIsWipedWhenItHasVotedDoesNotVoteForTheSameAgain) {
+  world_->inject(
+      Ambush{.traps = {{Deed::kVotes, 2}}, .how = Ambush::How::kForget, .dark = 1s, .alone = 2s});
+  world_->run_for(500ms);
+  EXPECT_EQ(told_.size(), 1U);
+  EXPECT_FALSE(world_->machine({0, 2}).server().voting());
+  EXPECT_EQ(executed(2), 0U);
+  world_->run_for(1s);
+  expect_well();
+}
+
 TEST_F(Ambushed, WhatTheDeedFollowsFromReachesNobodyElse) {
   world_->inject(
       Ambush{.traps = {{Deed::kPrepares, 2}, {Deed::kExecutes, 3}}, .dark = 4s, .alone = 1000s});
@@ -114,6 +125,18 @@ TEST_F(Ambushed, NothingStrikesAfterItWasLiftedOrAllIsHealed) {
   world_->heal_all_but({});
   world_->run_for(1s);
   EXPECT_TRUE(told_.empty());
+}
+
+TEST_F(Ambushed, WhoIsLeftOutWhenAllElseIsHealedStaysDown) {
+  world_->inject(Ambush{.traps = {{Deed::kExecutes, ServerIndex{3}}},
+                        .times = 1,
+                        .how = Ambush::How::kCrash,
+                        .alone = 2s});
+  world_->run_for(1s);
+  ASSERT_FALSE(world_->machine({0, 3}).running());
+  world_->heal_all_but({{0, 3}});
+  world_->run_for(5s);
+  EXPECT_FALSE(world_->machine({0, 3}).running());
 }
 
 TEST(AmbushedRuns, AreTheSameAgain) {

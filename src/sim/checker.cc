@@ -58,8 +58,18 @@ void Checker::server_backed_up(ServerId server) {
 
 void Checker::server_rolled_back(ServerId server) {
   const auto before = backed_up_.find(server);
-  if (before == backed_up_.end() || spoken_[server].heard) return server_lost_memory(server);
-  spoken_[server] = before->second;
+  Spoken& spoken = spoken_[server];
+  if (before == backed_up_.end() || spoken.heard) {
+    spoken.promised = 0;
+  } else {
+    spoken = before->second;
+  }
+}
+
+void Checker::server_lost_memory(ServerId server) {
+  Spoken& spoken = spoken_[server];
+  spoken.promised = 0;
+  if (!spoken.votes.empty()) spoken.forgotten = spoken.votes.rbegin()->first.sequence;
 }
 
 void Checker::server_voted(ServerId server, const Slot& slot, const Bytes& digest) {
@@ -67,6 +77,10 @@ void Checker::server_voted(ServerId server, const Slot& slot, const Bytes& diges
   const std::string where = "server " + to_string(server) + ", sequence " +
                             std::to_string(slot.sequence) + ", view " + std::to_string(slot.view);
   const auto [vote, first] = spoken.votes.emplace(slot, digest);
+  if (slot.sequence <= spoken.forgotten) {
+    violation("one word: " + where + " votes although it forgot what it voted for up to " +
+              std::to_string(spoken.forgotten));
+  }
   if (!first && vote->second != digest) violation("one word: " + where + " voted twice");
   const bool about_view = slot.type != wire::AgreementMessage::kCheckpoint;
   if (first && about_view && slot.view < spoken.promised) {

@@ -42,11 +42,11 @@ class Checker {
   // Something that it sent has reached another server.
   void server_heard(ServerId server) { spoken_[server].heard = true; }
   // Its disk was copied; holds that copy again; lost what it held. What nobody has heard since the
-  // copy was not said, and who forgot a promise may have to vote below it (docs/protocols.md,
-  // section 11).
+  // copy was not said. Who forgot a promise may have to vote below it; who forgot everything votes
+  // only above all slots that it had voted for (docs/protocols.md, section 11).
   void server_backed_up(ServerId server);
   void server_rolled_back(ServerId server);
-  void server_lost_memory(ServerId server) { spoken_[server].promised = 0; }
+  void server_lost_memory(ServerId server);
   void server_status(ServerId server, const wire::StatusReply& status);
   void server_executed(ServerId server, const replica::Executed& executed);
   void server_at(ServerId server, Sequence sequence, const crypto::Digest& state);
@@ -83,7 +83,8 @@ class Checker {
   struct Spoken {
     std::map<Slot, Bytes> votes;
     View promised = 0;
-    bool heard = false;  // since the last backup
+    Sequence forgotten = 0;  // the highest that it voted for with a memory that it lost
+    bool heard = false;      // since the last backup
   };
   struct Reached {
     View view = 0;

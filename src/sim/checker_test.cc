@@ -179,6 +179,16 @@ TEST_F(CheckerTest, WhatNobodyHeardBeforeARollbackWasNotSaid) {
   EXPECT_EQ(checker_.violations().size(), 2U) << "said before the backup";
 }
 
+// In whatever view, and whether or not anybody had heard of it.
+TEST_F(CheckerTest, NoticesAVoteForASlotThatAWipedServerMayHaveVotedFor) {
+  checker_.server_sent({0, 0}, prepare(1, 6, "a"));
+  checker_.server_lost_memory({0, 0});
+  checker_.server_sent({0, 0}, prepare(2, 7, "b"));
+  EXPECT_EQ(found(), "");
+  checker_.server_sent({0, 0}, prepare(2, 6, "b"));
+  EXPECT_EQ(found(), "one word");
+}
+
 TEST_F(CheckerTest, NoticesWhatGoesBackBetweenRestarts) {
   wire::StatusReply status;
   status.set_local_view(2);

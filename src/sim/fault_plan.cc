@@ -260,7 +260,8 @@ class Planner {
                                       Deed::kPrepares, Deed::kExecutes, Deed::kExecutes,
                                       Deed::kExecutes, Deed::kLeaves,   Deed::kOpens};
     using How = Ambush::How;
-    static constexpr How kHow[] = {How::kCutOff, How::kCutOff, How::kCrash, How::kRestartOthers};
+    static constexpr How kHow[] = {How::kCutOff, How::kCutOff, How::kCrash, How::kRestartOthers,
+                                   How::kForget};
     Ambush ambush;
     ambush.site = site;
     for (std::uint64_t left = 1 + random_.below(kMostTraps); left > 0; --left) {
@@ -276,7 +277,7 @@ class Planner {
       ambush.traps.push_back(trap);
     }
     ambush.times = 1 + static_cast<std::uint32_t>(random_.below(kMostLetPass));
-    ambush.how = kHow[random_.below(std::size(kHow))];
+    ambush.how = kHow[random_.below(std::size(kHow) - (kinds_.lost_disks ? 0 : 1))];
     if (toss(random_)) ambush.late = random_.between(Duration(0), kLongestDelay);
     // Mostly longer than the patience with a leader, which runs draw up to the one in the file.
     const Duration dark =
@@ -373,7 +374,7 @@ struct Describe {
                        list(fault.to));
   }
   std::string operator()(const Ambush& fault) const {
-    static constexpr const char* kHow[] = {"cut off", "down", "cut off, the others down"};
+    static constexpr const char* kHow[] = {"cut off", "down", "cut off, the others down", "wiped"};
     std::string deeds;
     for (const Trap& trap : fault.traps) {
       if (!deeds.empty()) deeds += ", then ";

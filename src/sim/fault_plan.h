@@ -104,6 +104,8 @@ struct Ambush {
     kCutOff,         // nobody of the site hears another while it is dark, and the one caught nobody
     kCrash,          // the same, and the one caught is down
     kRestartOthers,  // the one caught hears nobody, and the others are down while it is dark
+    kForget,         // nobody hears another while it is dark, and the one caught starts anew with
+                     // an empty disk, if its site can bear it (LoseDisk)
   };
   SiteId site = 0;
   std::vector<Trap> traps;

@@ -79,25 +79,27 @@ void World::apply(const LoseDisk& fault) {
   switch (fault.how) {
     case LoseDisk::How::kWiped:
       victim.wipe();
-      checker_.server_lost_memory(fault.server);
       what = "is empty";
       count = &lost_disks_.wiped;
       break;
     case LoseDisk::How::kDamaged:
       victim.damage(random_);
-      checker_.server_lost_memory(fault.server);
       what = "is damaged";
       count = &lost_disks_.damaged;
       break;
     case LoseDisk::How::kRolledBack:
       victim.restore();
-      checker_.server_rolled_back(fault.server);
       what = "holds what it held at the backup";
       count = &lost_disks_.rolled_back;
       break;
   }
   if (!victim.disk().damaged() && victim.disk().image() == before) return;
   ++*count;
+  if (fault.how == LoseDisk::How::kRolledBack) {
+    checker_.server_rolled_back(fault.server);
+  } else {
+    checker_.server_lost_memory(fault.server);
+  }
   if (tell_) tell_(events_.now(), "the disk of server " + to_string(fault.server) + " " + what);
 }
 
