@@ -39,17 +39,17 @@ const char* to_string(Readmission::State state) {
 }
 
 Readmission::Readmission(const Options& options, Stored stored)
-    : options_(options),
-      blank_(stored.blank),
-      peers_(std::move(stored.peers)),
-      said_(std::move(stored.said)) {
+    : options_(options), peers_(std::move(stored.peers)), said_(std::move(stored.said)) {
+  own_.set_fresh(stored.blank);
   if (stored.own) own_ = std::move(*stored.own);
   wire::Life& life = *own_.mutable_life();
   life.set_incarnation(life.incarnation() + 1);
   life.set_nonce(options_.nonce);
   asked_since_ = life.since();
   if (own_.amnesiac()) state_ = State::kLearning;
-  if (options_.quorums.peers == 1) state_ = State::kVoting;  // nobody could tell it
+  if (options_.quorums.peers > 1) return;
+  state_ = State::kVoting;  // nobody could tell it
+  own_.set_fresh(false);
 }
 
 agreement::Birth Readmission::birth_of(ServerIndex peer, const wire::Life& life) const {
@@ -68,7 +68,7 @@ std::map<ServerIndex, agreement::Birth> Readmission::births() const {
 
 std::uint32_t Readmission::confirmations() const {
   const std::uint32_t others = options_.quorums.quorum() - 1;
-  return blank_ ? std::max(others, witnesses()) : others;
+  return own_.fresh() ? std::max(others, witnesses()) : others;
 }
 
 // The others of a quorum that the forgotten life was part of are quorum - 1, of whom under lies
@@ -154,6 +154,8 @@ void Readmission::on_answer(ServerIndex from, const wire::HelloAnswer& answer,
   confirmed_.insert(from);
   if (state_ != State::kAsking || confirmed_.size() < confirmations()) return;
   state_ = State::kVoting;
+  if (own_.fresh()) actions.durable = true;
+  own_.set_fresh(false);
   actions.admitted = true;
 }
 
@@ -291,6 +293,7 @@ void Readmission::lose_memory(Actions& actions) {
   life.set_since(highest + 1);
   life.set_view_bound(0);
   asked_since_ = life.since();
+  own_.set_fresh(false);
   own_.set_amnesiac(true);
   own_.set_bounded(false);
   confirmed_.clear();

@@ -133,7 +133,6 @@ class Readmission {
   bool answered(ServerIndex peer) const;
 
   const Options options_;
-  const bool blank_;
   State state_ = State::kAsking;
   wire::OwnLife own_;
   std::uint64_t asked_since_ = 0;  // answers about an earlier memory do not count

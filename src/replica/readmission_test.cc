@@ -217,6 +217,32 @@ TEST_P(EveryShape, AWipedServerKnowsItAndIsReadmittedBeyondItsBounds) {
   EXPECT_GT(site_.own(last()).life().since(), 0U);
 }
 
+// It crashed before anybody answered: its disk holds its life by then, and nothing else. Of those
+// that knew the life before, so many have lost the count that is in memory, as may fail.
+TEST_P(EveryShape, AWipedServerThatCrashesWhileItAsksKnowsNoMoreThanBefore) {
+  site_.start_all();
+  std::set<ServerIndex> others;
+  for (ServerIndex one = 0; one < last(); ++one) others.insert(one);
+  std::vector<Readmission::Stored> older;
+  for (ServerIndex one = 0; one < site_.faults(); ++one) older.push_back(site_.disk(one));
+  site_.vote(last(), others);
+  site_.vote(last(), others);
+  site_.wipe(last());
+  for (ServerIndex one = 0; one < last(); ++one) site_.stop(one);
+  site_.start(last());
+  site_.run();
+  site_.stop(last());
+  for (ServerIndex one = 0; one < site_.faults(); ++one) site_.put_disk(one, older[one]);
+  for (ServerIndex one = site_.faults(); one < last(); ++one) site_.cut.insert({one, last()});
+  for (ServerIndex one = 0; one <= last(); ++one) site_.start(one);
+  site_.run();
+  site_.tick(last());
+  EXPECT_EQ(site_.state(last()), State::kAsking);
+  site_.cut.clear();
+  site_.tick(last());
+  EXPECT_EQ(site_.state(last()), State::kLearning);
+}
+
 TEST_P(EveryShape, AnOldBackupIsRecognisedAlsoOfTheSameRun) {
   site_.start_all();
   const auto backup = site_.disk(last());
