@@ -77,6 +77,23 @@ Latency summarize(std::vector<Duration> latencies) {
   return {latencies.size(), at(50), at(99), latencies.back()};
 }
 
+// Where a server stands, in one line.
+std::string standing(ServerId id, Machine& machine) {
+  const std::string name = "server " + to_string(id);
+  if (!machine.running()) return name + " is down";
+  const wire::StatusReply status = machine.server().status();
+  std::string line = fmt::format(
+      "{} {} view {} of its site (leader {}), local sequence {} committed, {} stable; {} executed, "
+      "{} events wait",
+      name, status.local_changing() ? "changes to" : "is in", status.local_view(),
+      status.local_leader(), status.local_committed(), status.local_stable(), status.sequence(),
+      status.queued_events());
+  if (status.transfer().sequence() > 0) {
+    line += fmt::format("; fetches the state of {}", status.transfer().sequence());
+  }
+  return status.silent().empty() ? line : line + "; " + status.silent();
+}
+
 Report report_of(const World& world) {
   Report report;
   report.trace_hash = world.trace_hash();
@@ -104,6 +121,10 @@ Report report_of(const World& world) {
   report.max_queued_events = world.max_queued_events();
   report.max_link_backlog_bytes = world.network().max_backlog_bytes();
   report.simulated = world.now();
+  if (report.passed()) return report;
+  for (const auto& [id, machine] : world.machines()) {
+    report.standings.push_back(standing(id, *machine));
+  }
   return report;
 }
 
@@ -186,6 +207,7 @@ void print(const Report& report, std::ostream& out) {
     out << fmt::format("disks lost: {} wiped, {} damaged, {} rolled back\n", lost.wiped,
                        lost.damaged, lost.rolled_back);
   }
+  for (const std::string& line : report.standings) out << line << '\n';
   for (const std::string& violation : report.violations) out << "VIOLATION " << violation << '\n';
 }
 

@@ -65,6 +65,7 @@ struct Report {
   Duration longest_wait{0};  // of a client in the liveness phase, and what it may be
   Duration bound{0};
   Duration simulated{0};
+  std::vector<std::string> standings;  // of the servers, where something went wrong
 
   bool passed() const { return violations.empty(); }
 };
