@@ -80,6 +80,12 @@ struct SnapshotInstalled {
   wire::StableCheckpoint certificate;
 };
 
+// Nobody gives the host a snapshot that it was asked to fetch, up to this sequence: who held it may
+// have lost it. One that others still have is as good as any.
+struct SnapshotGone {
+  Sequence sequence = 0;
+};
+
 // The host knows of requests that are not executed yet, or it does not any more. While it does, a
 // leader that gets nothing done is replaced.
 struct WorkExpected {
@@ -107,8 +113,9 @@ struct PeerReborn {
   Birth birth;
 };
 
-using Event = std::variant<Received, Propose, TimerFired, CheckpointTaken, SnapshotInstalled,
-                           WorkExpected, SuspectLeader, StartVoting, MemoryLost, PeerReborn>;
+using Event =
+    std::variant<Received, Propose, TimerFired, CheckpointTaken, SnapshotInstalled, SnapshotGone,
+                 WorkExpected, SuspectLeader, StartVoting, MemoryLost, PeerReborn>;
 
 // Durable state of a core: records under (sequence, kind), a later one replacing an earlier one.
 struct Record {
@@ -144,8 +151,8 @@ struct Commit {
 };
 
 // A peer shows a stable checkpoint beyond what this core can catch up with from batches: the host
-// is to fetch the snapshot and answer with SnapshotInstalled. Asked again while nothing changes,
-// perhaps of another peer; a host that is fetching already may pass over it.
+// is to fetch the snapshot and answer with SnapshotInstalled or SnapshotGone. Asked again while
+// nothing changes, perhaps of another peer; a host that is fetching already may pass over it.
 struct FetchSnapshot {
   PeerId from = 0;
   wire::StableCheckpoint certificate;

@@ -61,6 +61,8 @@ void LeaderCore::step(Event event, Actions& actions) {
           on_checkpoint_taken(input, actions);
         } else if constexpr (std::is_same_v<Input, SnapshotInstalled>) {
           on_snapshot(input, actions);
+        } else if constexpr (std::is_same_v<Input, SnapshotGone>) {
+          if (ahead_ && ahead_->certificate.sequence() <= input.sequence) ahead_.reset();
         } else if constexpr (std::is_same_v<Input, WorkExpected>) {
           work_expected_ = input.expected;
         } else if constexpr (std::is_same_v<Input, StartVoting>) {

@@ -102,6 +102,10 @@ void Server::Impl::apply(StateFetch::Actions actions) {
     send({in_site(to)}, wire::KIND_STATE_REQUEST, request);
   }
   staging_.stage(actions.fetched, out_.write);
+  if (actions.gone > 0) {
+    reject("transfer: nobody has the snapshot");
+    step_core(agreement::SnapshotGone{actions.gone});
+  }
   if (auto snapshot = fetch_.take_complete()) {
     const auto next = std::move(snapshot->next);
     install(std::move(*snapshot));

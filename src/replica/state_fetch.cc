@@ -13,6 +13,7 @@ constexpr std::uint32_t kLacksAgain = 4;  // and one that lacked a snapshot is a
 constexpr std::uint32_t kFirstPatience = 8;
 constexpr std::uint32_t kMaxPatience = 128;
 constexpr std::uint32_t kMaxTimesLate = 16;
+constexpr std::uint32_t kInVain = 16;  // ticks without any answer of use: nobody has it
 
 }  // namespace
 
@@ -32,6 +33,7 @@ void StateFetch::begin(const wire::StableCheckpoint& certificate, ServerIndex fr
 // The list of groups of a new target says what of all that is here still counts.
 void StateFetch::start(wire::StableCheckpoint target) {
   clear();
+  ticks_in_vain_ = 0;
   target_ = std::move(target);
 }
 
@@ -110,6 +112,8 @@ void StateFetch::on_answer(ServerIndex from, const wire::StateAnswer& answer, co
   } else if (!take(part, answer, own, actions)) {
     source.lies = true;
     actions.rejections.emplace_back("transfer: a source lies");
+  } else {
+    ticks_in_vain_ = 0;
   }
   if (part.age < kLate) give_back(part);
   move_on();
@@ -208,6 +212,10 @@ void StateFetch::give_back(const Part& part) {
 
 void StateFetch::on_tick(Actions& actions) {
   if (!target_) return;
+  if (++ticks_in_vain_ == kInVain) {
+    actions.gone = newest();
+    return clear();
+  }
   for (Source& source : sources_) {
     if (source.lacks && !next_ && ++source.lacked_for >= kLacksAgain) source.lacks = false;
     if (!source.asked) continue;

@@ -41,6 +41,7 @@ class StateFetch {
     std::vector<std::pair<ServerIndex, wire::StateRequest>> requests;
     PageMap fetched;                      // checked, to be staged
     std::vector<std::string> rejections;  // to be counted
+    Sequence gone = 0;  // nobody gives any snapshot up to this one: inactive. 0: that is not so
   };
 
   // `faults`: how many of the servers may fail. `first_number`: of the first request, different in
@@ -129,6 +130,7 @@ class StateFetch {
   ServerIndex first_ = 0;  // asked first
   std::uint64_t number_;   // of the next request
   std::uint64_t bytes_ = 0;
+  std::uint32_t ticks_in_vain_ = 0;  // since anything came, or it began
 
   std::optional<wire::StableCheckpoint> target_;
   std::optional<wire::StableCheckpoint> next_;

@@ -411,20 +411,52 @@ TEST_F(Fetching, WhenAllAreSlowAllGetParts) {
 }
 
 TEST_F(Fetching, ASilentSourceIsAskedAgainAfterATimeThatDoubles) {
-  begin(state(1));
+  begin(state(3000));
   std::vector<int> asked;
+  std::optional<Request> of_another;
   for (int tick = 0; tick < 64; ++tick) {
     for (const Request& request : take_requests()) {
       if (request.first == 1) asked.push_back(tick);
+      if (request.first == 2) of_another = request;
     }
+    if (tick % 6 == 5 && of_another) serve(*std::exchange(of_another, std::nullopt));
     fetch_.on_tick(actions_);
   }
+  ASSERT_TRUE(fetch_.active());
   ASSERT_GE(asked.size(), 3U);
   EXPECT_LT(asked.size(), 8U);
   EXPECT_GT(asked[2] - asked[1], asked[1] - asked[0]);
 }
 
 // --- snapshots that are gone, and newer targets
+
+// Who held it has lost it, or is silent. What others have may be older, and is good enough.
+TEST_F(Fetching, ASnapshotThatNobodyGivesIsGivenUp) {
+  begin(state(900));
+  for (int ticks = 0; fetch_.active(); ++ticks) {
+    ASSERT_LT(ticks, 100);
+    fetch_.on_tick(actions_);
+    for (const Request& request : take_requests()) {
+      if (request.first != 3) refuse(request);
+    }
+  }
+  EXPECT_EQ(actions_.gone, kSequence);
+  begin(kSequence / 2, state(900));
+  serve_all();
+  expect_complete(kSequence / 2);
+}
+
+TEST_F(Fetching, IsNotGivenUpWhileAnythingComes) {
+  begin(state(900));
+  for (int part = 0; part < 3; ++part) {
+    for (int tick = 0; tick < 12; ++tick) fetch_.on_tick(actions_);
+    const std::vector<Request> requests = take_requests();
+    ASSERT_FALSE(requests.empty());
+    serve(requests.back());
+  }
+  EXPECT_TRUE(fetch_.active());
+  EXPECT_EQ(actions_.gone, 0U);
+}
 
 TEST_F(Fetching, ATargetIsKeptWhileMoreSourcesThanMayFailHaveIt) {
   begin(state(600));
