@@ -44,7 +44,7 @@ void LeaderCore::start(Actions& actions) {
   if (changes_views()) actions.sends.push_back({std::nullopt, status_body(), nullptr, false});
   if (voting_) repeat_votes(actions);
   settle_views(actions);
-  exchange_.rearm(unfinished(), actions);
+  exchange_.rearm(ticks(), actions);
 }
 
 void LeaderCore::step(Event event, Actions& actions) {
@@ -63,6 +63,8 @@ void LeaderCore::step(Event event, Actions& actions) {
           on_snapshot(input, actions);
         } else if constexpr (std::is_same_v<Input, WorkExpected>) {
           work_expected_ = input.expected;
+        } else if constexpr (std::is_same_v<Input, LinkSkipped>) {
+          link_skipped(input.peer, actions);
         } else if constexpr (std::is_same_v<Input, StartVoting>) {
           start_voting(actions);
         } else if constexpr (std::is_same_v<Input, MemoryLost>) {
@@ -70,12 +72,12 @@ void LeaderCore::step(Event event, Actions& actions) {
         } else if constexpr (std::is_same_v<Input, PeerReborn>) {
           bear(input.peer, input.since);
         } else if (changes_views() && voting_ && installed_ && input.view == view_) {
-          change_view(view_ + 1, actions);
+          give_up(log_.committed() + kSuspicionLasts, actions);
         }
       },
       event);
   settle_views(actions);
-  exchange_.rearm(unfinished(), actions);
+  exchange_.rearm(ticks(), actions);
 }
 
 void LeaderCore::receive(const Message& message, Actions& actions) {
@@ -210,8 +212,9 @@ void LeaderCore::on_snapshot(const SnapshotInstalled& snapshot, Actions& actions
 
 bool LeaderCore::unfinished() const {
   if (!log_.taken().empty() || exchange_.peers_ahead(log_.committed())) return true;
-  // Who changes its view alone has to wait for others, and need not hurry them.
-  if (!installed_ && view_changes_.size() > 1) return true;
+  // Who changes its view alone has to wait for others, and need not hurry them. Where nobody speaks
+  // unasked, it has to ask how far they are.
+  if (!installed_ && (view_changes_.size() > 1 || options_.reliable)) return true;
   if (installed_ && plan_.last > log_.committed()) return true;
   const auto& slots = log_.slots();
   for (auto slot = slots.upper_bound(log_.committed()); slot != slots.end(); ++slot) {
@@ -220,6 +223,12 @@ bool LeaderCore::unfinished() const {
     if (slot->second.commits.size() >= options_.quorums.one_correct()) return true;
   }
   return false;
+}
+
+// Is there something to do at the next tick of the status exchange?
+bool LeaderCore::ticks() const {
+  const bool limits = !asked_.empty() || !shown_.empty() || !given_.empty() || !wanted_.empty();
+  return unfinished() || (options_.reliable && limits);
 }
 
 void LeaderCore::on_timer(TimerId timer, Actions& actions) {
@@ -260,6 +269,7 @@ void LeaderCore::on_status(const Message& message, Actions& actions) {
   if (message.from == options_.self) return;
   const wire::Status& status = message.body.status();
   exchange_.heard(message.from, status.committed());
+  hear_patience(message.from, status);
   if (!exchange_.may_answer(message.from)) return reject("too many statuses");
   const bool more = answer(message.from, status, actions);
   show_view(message.from, status, actions);
@@ -386,6 +396,8 @@ Bytes LeaderCore::save() const {
   append_u64(out, view_);
   log_.encode(out);
   encode_views(out);
+  encode_patience(out);
+  exchange_.encode(out);
   append_u8(out, ahead_ ? 1 : 0);
   if (ahead_) {
     append_framed(out, ahead_->certificate.SerializeAsString());
@@ -403,7 +415,8 @@ bool LeaderCore::restore(BytesView saved) {
   view_ = in.u64();
   log_ = OrderedLog(options_);
   if (!log_.decode(in) || !decode_views(in)) return false;
-  exchange_ = StatusExchange(options_);
+  decode_patience(in);
+  exchange_.decode(in);
   ahead_.reset();
   if (in.u8() == 1) {
     ahead_.emplace(Ahead{});

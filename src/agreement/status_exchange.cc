@@ -1,10 +1,13 @@
 #include "agreement/status_exchange.h"
 
+#include <algorithm>
+
 namespace steward::agreement {
 namespace {
 
 // Enough for a peer to catch up at speed, while a flood of statuses is not amplified.
 constexpr std::uint32_t kAnswersPerTick = 16;
+constexpr std::uint32_t kMaxDoublings = 5;
 
 }  // namespace
 
@@ -17,11 +20,16 @@ bool StatusExchange::peers_ahead(Sequence committed) const {
 }
 
 bool StatusExchange::may_answer(PeerId peer) {
-  return !has_timer() || ++answered_[peer] <= kAnswersPerTick;
+  return !has_timer() || options_.reliable || ++answered_[peer] <= kAnswersPerTick;
 }
 
 void StatusExchange::rearm(bool unfinished, Actions& actions) {
   if (!has_timer()) return;
+  if (options_.reliable) {
+    if (!unfinished || armed_) return;
+    armed_ = options_.status_interval * (std::int64_t{1} << doublings_);
+    return actions.timers.push_back({kTimer, *armed_});
+  }
   const Duration after = unfinished ? options_.status_interval : options_.idle_status_interval;
   if (armed_ && *armed_ <= after) return;
   armed_ = after;
@@ -34,11 +42,39 @@ StatusExchange::Tick StatusExchange::tick(bool unfinished, Sequence committed) {
   answered_.clear();
   Tick tick;
   tick.stuck = committed == committed_at_tick_;
-  tick.speak = silent_ >= options_.idle_status_interval || (unfinished && tick.stuck) ||
-               peers_ahead(committed);
+  const bool idle = !options_.reliable && silent_ >= options_.idle_status_interval;
+  tick.speak = idle || (unfinished && tick.stuck) || peers_ahead(committed);
+  doublings_ = unfinished && tick.stuck ? std::min(doublings_ + 1, kMaxDoublings) : 0;
   if (tick.speak) silent_ = Duration{0};
   committed_at_tick_ = committed;
   return tick;
+}
+
+void StatusExchange::encode(Bytes& out) const {
+  append_u32(out, static_cast<std::uint32_t>(committed_.size()));
+  for (const auto& [peer, committed] : committed_) {
+    append_u32(out, peer);
+    append_u64(out, committed);
+  }
+  append_u8(out, armed_ ? 1 : 0);
+  append_u64(out, static_cast<std::uint64_t>(armed_.value_or(Duration{0}).count()));
+  append_u64(out, static_cast<std::uint64_t>(silent_.count()));
+  append_u64(out, committed_at_tick_);
+  append_u32(out, doublings_);
+}
+
+void StatusExchange::decode(Reader& in) {
+  committed_.clear();
+  for (std::uint32_t left = in.u32(); left > 0 && in.ok(); --left) {
+    const PeerId peer = in.u32();
+    committed_[peer] = in.u64();
+  }
+  const bool armed = in.u8() == 1;
+  const Duration after{static_cast<std::int64_t>(in.u64())};
+  armed_ = armed ? std::optional(after) : std::nullopt;
+  silent_ = Duration{static_cast<std::int64_t>(in.u64())};
+  committed_at_tick_ = in.u64();
+  doublings_ = std::min(in.u32(), kMaxDoublings);
 }
 
 }  // namespace steward::agreement

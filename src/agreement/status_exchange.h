@@ -2,14 +2,16 @@
 // the agreement protocols is sent once only: a peer that stands still says so, and the others send
 // again what it lacks.
 //
-// With a status interval of zero (a core inside a logical machine, over links that lose nothing)
-// there are no timers; statuses are then only answers to messages.
+// With a status interval of zero there are no timers; statuses are then only answers to messages.
+// Where the transport is reliable the timer runs only on demand, and twice as long each time it
+// finds that nothing went on, up to 32-fold: what was asked is on its way.
 #pragma once
 
 #include <map>
 #include <optional>
 
 #include "agreement/core.h"
+#include "agreement/reader.h"
 
 namespace steward::agreement {
 
@@ -33,7 +35,8 @@ class StatusExchange {
   // A peer gets one answer a status, and only so many between two ticks.
   bool may_answer(PeerId peer);
 
-  // After each step: a short interval while work is unfinished, else a long one.
+  // After each step: a short interval while work is unfinished, else a long one, or (reliable)
+  // none.
   void rearm(bool unfinished, Actions& actions);
 
   // The timer fired.
@@ -43,6 +46,9 @@ class StatusExchange {
   };
   Tick tick(bool unfinished, Sequence committed);
 
+  void encode(Bytes& out) const;
+  void decode(Reader& in);
+
  private:
   Options options_;
   std::map<PeerId, Sequence> committed_;      // as the peers last said
@@ -50,6 +56,7 @@ class StatusExchange {
   std::optional<Duration> armed_;
   Duration silent_{0};  // since the last Status to all
   Sequence committed_at_tick_ = 0;
+  std::uint32_t doublings_ = 0;
 };
 
 }  // namespace steward::agreement

@@ -127,6 +127,7 @@ TEST(Parse, WhatIsWrittenIsReadBackTheSame) {
   config.topology.overrides.push_back({1, 2, {Duration(1'234), 56'789, 0.125}});
   config.ordering.link_queue_bytes = (64 << 20) + 1;
   config.timeouts.status_interval = Duration(1'500);
+  config.timeouts.wide_view_change = Duration(7'000'000);
   config.sites[0].scheme = "bls12-381";
   config.crypto.refresh_interval = Duration(90'000'000);
   const std::string text = to_toml(config);
@@ -141,6 +142,8 @@ TEST(Parse, WhatIsWrittenIsReadBackTheSame) {
   EXPECT_DOUBLE_EQ(again.topology.between(1, 2).loss, 0.125);
   EXPECT_EQ(again.ordering.link_queue_bytes, (64U << 20) + 1);
   EXPECT_EQ(again.timeouts.status_interval, Duration(1'500));
+  EXPECT_EQ(again.timeouts.wide_view_change, Duration(7'000'000));
+  EXPECT_EQ(again.timeouts.wide_view_change_cap, Duration(60'000'000));
   EXPECT_EQ(again.sites[1].servers[0].host, "::1");
 }
 

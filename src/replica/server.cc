@@ -53,7 +53,9 @@ Server::Impl::Impl(Options options)
                 keys_->sites[self_.site].site->shares_prove_themselves()}),
       keeper_(self_.server, std::move(options.share)),
       forwarder_(config_, self_),
-      fetch_(self_.server, static_cast<std::uint32_t>(site_.servers.size())) {}
+      fetch_(self_.server, static_cast<std::uint32_t>(site_.servers.size())) {
+  queue_.hold_back_unless([this](const wire::SiteData& data) { return machine_.ready_for(data); });
+}
 
 Status Server::Impl::open(const storage::Store& store) {
   auto stored = layout::load(store);
@@ -177,6 +179,9 @@ void Server::Impl::handle(TimerFired input) {
       readmission_->on_timer(actions);
       return apply(std::move(actions));
     }
+    case TimerClass::kLate:
+      late_timer_ = false;
+      return watch_forwarded();
     case TimerClass::kWatch:
       watch_timer_ = false;
       return watch_queues();
@@ -190,6 +195,7 @@ void Server::Impl::settle() {
   readmission_->observe(standing(), readmission);
   apply(std::move(readmission));
   follow_view();
+  follow_leader_site();
   propose();
   expect_work();
   answer_clients();
@@ -220,12 +226,14 @@ wire::StatusReply Server::Impl::status() {
   reply.set_local_committed(local.committed);
   reply.set_local_stable(local.stable);
   reply.set_wide_view(machine_.wide().view);
+  reply.set_wide_changing(machine_.wide().changing);
+  reply.set_leader_site(machine_.leader_site());
   reply.set_sequence(execution_.executed());
   reply.set_state_digest(state_digest().str());
   reply.set_updates_executed(execution_.updates());
   reply.set_sessions(execution_.table().sessions());
   reply.set_keys(execution_.records());
-  reply.set_queued_events(queue_.size() + machine_.pending_updates());
+  reply.set_queued_events(queue_.size() + machine_.pending_updates().size());
   for (const auto& [site, link] : machine_.links()) {
     wire::LinkStatus* out = reply.add_links();
     const site::blink::VirtualLink current = forwarder_.current(site, link);

@@ -1,7 +1,8 @@
-// The inside of replica::Server, in six files: server.cc composes and dispatches,
+// The inside of replica::Server, in seven files: server.cc composes and dispatches,
 // server_ordering.cc orders and executes events of the site, server_views.cc watches who leads it,
 // server_lives.cc keeps it from voting while it may have forgotten something, server_keys.cc renews
-// the key share and keeps evidence, server_clients.cc deals with clients and recovery.
+// the key share and keeps evidence, server_wide.cc sees to updates that are for another site,
+// server_clients.cc deals with clients and recovery.
 #pragma once
 
 #include <deque>
@@ -102,14 +103,23 @@ class Server::Impl {
   void expect_work();
   void follow_view();
   void watch_queues();
+  void watch_links(Duration tick);
   void forget_settled();
   void share_queues(const std::set<std::uint64_t>& stamps);
   void share(const site::EventQueue::Waiting& waiting, const std::vector<ServerId>& to);
 
-  // --- clients and recovery (server_clients.cc)
-  void accept_update(const CheckedUpdate& update, bool pass_on);
+  // --- updates for the leader site (server_wide.cc)
   void forward(const CheckedUpdate& update);
   void flush_forward();
+  void remember_forwarded(const CheckedUpdate& update);
+  void forget_forwarded(const site::UpdateKey& key);
+  void watch_forwarded();
+  void order_here(const CheckedUpdate& update);
+  void follow_leader_site();
+  void hand_over(bool to_send);
+
+  // --- clients and recovery (server_clients.cc)
+  void accept_update(const CheckedUpdate& update, bool pass_on);
   void answer_clients();
   void answer_query(ConnectionId connection, const wire::Query& query);
   void apply(StateFetch::Requests requests);
@@ -154,6 +164,8 @@ class Server::Impl {
   bool work_expected_ = false;
   View followed_view_ = 0;
   bool watch_timer_ = false;
+  std::pair<View, Sequence> links_seen_;  // how far the sites had come, and since when
+  Duration links_wait_{0};
   struct Watched {
     Duration age{0};
     Sequence committed = 0;          // when it began
@@ -171,8 +183,19 @@ class Server::Impl {
 
   std::vector<CheckedUpdate> to_forward_;
   bool forward_timer_ = false;
-  std::set<site::UpdateKey> forwarded_;  // to the leader site, and not executed yet
-  std::uint32_t forward_shift_ = 0;      // from our index to that of the server they go to
+  // To the leader site, and not executed yet.
+  struct Forwarded {
+    CheckedUpdate update;
+    Duration age{0};    // since then
+    bool late = false;  // so that it is ordered here
+  };
+  std::map<site::UpdateKey, Forwarded> forwarded_;
+  std::size_t forwarded_bytes_ = 0;
+  std::uint32_t forward_shift_ = 0;  // from our index to that of the server they go to
+  bool shifted_ = false;             // since the last look at them
+  bool late_timer_ = false;
+  View followed_wide_view_ = 0;
+  SiteId followed_leader_ = 0;
 
   struct ParkedQuery {
     ConnectionId connection;
@@ -197,6 +220,7 @@ enum class TimerClass : std::uint64_t {
   kRefresh,
   kWatch,
   kIntroduce,
+  kLate,
 };
 constexpr TimerId timer_id(TimerClass timer_class, std::uint64_t number = 0) {
   return static_cast<std::uint64_t>(timer_class) << 56 | number;

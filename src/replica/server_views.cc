@@ -32,7 +32,8 @@ void Server::Impl::expect_work() {
     step_core(agreement::WorkExpected{expected});
     follow_view();
   }
-  if (watch_timer_ || queue_.empty() || site_.servers.size() == 1) return;
+  const bool alone = site_.servers.size() == 1 && config_.sites.size() == 1;
+  if (watch_timer_ || queue_.empty() || alone) return;
   watch_timer_ = true;
   set_timer(timer_id(TimerClass::kWatch), config_.timeouts.view_change / kWatchPart);
 }
@@ -65,6 +66,7 @@ void Server::Impl::watch_queues() {
   const Duration tick = config_.timeouts.view_change / kWatchPart;
   const agreement::Progress now = core_->progress();
   forget_settled();
+  watch_links(tick);
   bool starved = false;
   std::map<std::uint64_t, Watched> watched;
   std::set<std::uint64_t> to_share;
@@ -93,6 +95,18 @@ void Server::Impl::watch_queues() {
   reject("leader: passes over a client or a link");
   watched_.clear();
   step_core(agreement::SuspectLeader{now.view});
+}
+
+// What is held back waits for what comes over other links. If that does not come, it may be a site
+// that lies: then what is here has to do.
+void Server::Impl::watch_links(Duration tick) {
+  const agreement::Progress wide = machine_.wide();
+  const std::pair<View, Sequence> now{wide.installed, wide.committed};
+  links_wait_ = now == links_seen_ ? links_wait_ + tick : Duration(0);
+  links_seen_ = now;
+  if (links_wait_ < config_.timeouts.view_change / kSharePart) return;
+  links_wait_ = Duration(0);
+  queue_.let_through();
 }
 
 void Server::Impl::share_queues(const std::set<std::uint64_t>& stamps) {

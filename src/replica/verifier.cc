@@ -88,6 +88,14 @@ Certificate certificate_in(const wire::AgreementMessage& body) {
   return {proofs, vote.SerializeAsString()};
 }
 
+// Is this a certificate for what `vote` is for?
+bool certifies(const Bytes& encoded, BytesView vote) {
+  wire::AgreementMessage body;
+  if (!body.ParseFromString(encoded)) return false;
+  const Certificate certificate = certificate_in(body);
+  return certificate.proofs != nullptr && certificate.vote == vote;
+}
+
 // How large the body of a message may be. Where little is to be said a large one would cost a
 // multiple of its size in memory once parsed.
 std::size_t max_body_bytes(wire::Kind kind) {
@@ -398,7 +406,8 @@ Status Verifier::check_site_data(const wire::SiteData& data, Work& work) const {
 Status Verifier::check_leaf(const wire::SiteData& data, const wire::Leaf& leaf, Work& work) const {
   const bool message = leaf.type() == wire::LEAF_MESSAGE;
   const bool acknowledgement = leaf.type() == wire::LEAF_ACK;
-  if (!message && !acknowledgement && leaf.type() != wire::LEAF_SKIP) {
+  const bool update = leaf.type() == wire::LEAF_UPDATE;
+  if (!message && !acknowledgement && !update && leaf.type() != wire::LEAF_SKIP) {
     return bad_input("a leaf of an unknown type");
   }
   if (leaf.destination() != (acknowledgement ? site::blink::kEverySite : self_.site)) {
@@ -411,6 +420,10 @@ Status Verifier::check_leaf(const wire::SiteData& data, const wire::Leaf& leaf, 
   if (!message && !leaf.attachment().empty()) return bad_input("an attachment without use");
   const Status status = check_path(data, leaf);
   if (!status) return status;
+  if (update) {
+    const auto checked = check_update(leaf.body(), work);
+    return checked ? Status() : Status(checked.error());
+  }
   return message ? check_wide_message(data.site(), leaf, work) : Status();
 }
 
@@ -456,7 +469,7 @@ Status Verifier::check_wide_certificate(SiteId sender, const wire::AgreementMess
   }
   std::set<SiteId> voters{sender};
   for (const Bytes& proof : *certificate.proofs) {
-    auto voter = check_wide_vote(proof, certificate.vote, work);
+    auto voter = check_wide_vote(proof, certificate.vote, true, work);
     if (!voter) return voter.error();
     voters.insert(*voter);
   }
@@ -465,14 +478,16 @@ Status Verifier::check_wide_certificate(SiteId sender, const wire::AgreementMess
   return {};
 }
 
-// The site whose vote this is.
-Result<SiteId> Verifier::check_wide_vote(BytesView proof, BytesView expected, Work& work) const {
+// The site whose vote this is; or, with `or_word`, one that has sent such a certificate itself.
+Result<SiteId> Verifier::check_wide_vote(BytesView proof, BytesView expected, bool or_word,
+                                         Work& work) const {
   auto data = parse<wire::SiteData>(proof, "proof");
   if (!data) return data.error();
   const bool known = data->site() < keys_->sites.size();
   if (!known || data->leaves_size() != 1) return bad_input("a proof of impossible shape");
   const wire::Leaf& leaf = data->leaves(0);
-  if (leaf.type() != wire::LEAF_MESSAGE || leaf.body() != expected || !leaf.attachment().empty()) {
+  const bool fits = leaf.body() == expected || (or_word && certifies(leaf.body(), expected));
+  if (leaf.type() != wire::LEAF_MESSAGE || !fits || !leaf.attachment().empty()) {
     return bad_input("a proof of something else");
   }
   Status status = check_path(*data, leaf);
@@ -487,7 +502,8 @@ Status Verifier::check_wide_message(SiteId sender, const wire::Leaf& leaf, Work&
   if (config_.wide == WideProtocol::kPbft && !is_canonical(*body, leaf.body())) {
     return bad_input("a vote in an unusual encoding");
   }
-  const Status status = check_wide_certificate(sender, *body, work);
+  Status status = check_wide_certificate(sender, *body, work);
+  if (status) status = check_wide_views(sender, *body, work);
   if (!status) return status;
   if (!carries_batch(*body)) {
     return leaf.attachment().empty() ? Status() : Status(bad_input("an attachment without use"));

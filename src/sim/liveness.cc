@@ -35,7 +35,10 @@ std::vector<SiteId> sites_of_core(const World& world, const std::set<ServerId>& 
 //                 the cap of a cluster file is far above what a network needs
 //   fair, cap     the leader serves others first, and is replaced for that
 // and between sites, for each crossing, up to f + f' + 1 pairs of servers that forward and receive,
-// tried for 32 link time-outs each.
+// tried for 32 link time-outs each. Where leader sites are among those outside, for each of up to F
+// of them and the next two:
+//   wide cap      the time-out of a wide view, and the crossings of what changes it
+// and before that T0, until the site of the client knows that the leader site is late.
 Duration progress_bound(const ClusterConfig& config) {
   const TimeoutConfig& timeouts = config.timeouts;
   std::int64_t faults = 0;
@@ -45,7 +48,9 @@ Duration progress_bound(const ClusterConfig& config) {
   const Duration client = kClientBackOff * timeouts.client_retry;
   if (config.sites.size() == 1) return client + site;
   const Duration crossing = (2 * faults + 1) * kLinkBackOff * timeouts.link;
-  return client + kCrossings * (site + crossing);
+  const Duration wide =
+      (config.site_faults + 3) * std::max(timeouts.wide_view_change_cap, crossing);
+  return client + kCrossings * (site + crossing) + timeouts.client_retry + wide;
 }
 
 bool demand_progress(World& world, const std::set<ServerId>& outside, Duration load,

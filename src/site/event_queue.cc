@@ -172,6 +172,14 @@ bool EventQueue::has_next(const LinkQueue& link) {
   return !link.waiting.empty() && link.waiting.begin()->first <= link.next;
 }
 
+bool EventQueue::is_ready(const LinkQueue& link) const {
+  return !ready_ || ready_(*link.waiting.begin()->second);
+}
+
+void EventQueue::let_through() {
+  for (auto& [site, link] : links_) link.let_through = has_next(link) && !is_ready(link);
+}
+
 std::size_t EventQueue::size() const {
   std::size_t count = timeouts_.size();
   for (const auto& [key, client] : clients_) count += client.waiting.size();
@@ -235,7 +243,7 @@ bool EventQueue::draw_link(LinkQueue& link, Drawer& drawer) {
   }
   if (drawer.full()) return false;
   std::shared_ptr<const wire::SiteData> data;
-  if (has_next(link)) {
+  if (has_next(link) && (is_ready(link) || std::exchange(link.let_through, false))) {
     data = link.waiting.begin()->second;
     link.next = link_range(*data).second + 1;
     drop_site_data(link, link.waiting.begin());

@@ -55,6 +55,14 @@ class EventQueue {
   // What is drawn is remembered until it is executed, so that it is not drawn twice.
   std::vector<Bytes> take();
 
+  // Links run ahead of each other, above all to a site that was away: what `ready` says no to is
+  // not drawn yet, nor what is behind it on its link.
+  void hold_back_unless(std::function<bool(const wire::SiteData&)> ready) {
+    ready_ = std::move(ready);
+  }
+  // The next of each link that is held back is drawn, ready or not.
+  void let_through();
+
   // The logical machine has executed this, or knows it already: it need not be ordered (again).
   void forget_update(const UpdateKey& key);
   void forget_timeout(std::uint64_t timer, std::uint64_t generation);
@@ -96,6 +104,7 @@ class EventQueue {
     std::uint64_t drawn_ack = 0;   // highest ack number drawn
     std::uint64_t newest_ack = 0;  // highest ack number waiting in ack_only
     std::uint64_t stamp = 0;
+    bool let_through = false;
   };
 
   class Drawer;
@@ -107,11 +116,13 @@ class EventQueue {
   bool draw_client(ClientQueue& client, Drawer& drawer);
   // Is what comes next in the order of this link here?
   static bool has_next(const LinkQueue& link);
+  bool is_ready(const LinkQueue& link) const;
   void drop_site_data(
       LinkQueue& link,
       std::map<std::uint64_t, std::shared_ptr<const wire::SiteData>>::iterator entry);
 
   const Limits limits_;
+  std::function<bool(const wire::SiteData&)> ready_;
   std::map<Bytes, ClientQueue> clients_;
   std::map<SiteId, LinkQueue> links_;
   std::map<std::pair<std::uint64_t, std::uint64_t>, wire::LmTimeout> timeouts_;

@@ -100,9 +100,13 @@ class RecordingApplication : public Application {
     EXPECT_EQ(sequence, executed_.size() + 1);
     executed_.push_back(batch->digest);
     updates_.insert(updates_.end(), batch->items.begin(), batch->items.end());
+    for (const Bytes& update : batch->items) {
+      if (const auto key = update_key(update)) keys_.insert(*key);
+    }
     state_ = crypto::sha256_parts({state_.view(), batch->digest.view()});
   }
   crypto::Digest checkpoint() override { return state_; }
+  bool settled(const UpdateKey& key) const override { return keys_.contains(key); }
 
   const std::vector<crypto::Digest>& executed() const { return executed_; }
   const std::vector<Bytes>& updates() const { return updates_; }
@@ -110,6 +114,7 @@ class RecordingApplication : public Application {
  private:
   std::vector<crypto::Digest> executed_;
   std::vector<Bytes> updates_;
+  std::set<UpdateKey> keys_;
   crypto::Digest state_;
 };
 
