@@ -164,22 +164,21 @@ std::vector<std::pair<std::string, Bytes>> frames() {
   wire::Forward forward;
   forward.add_updates(update(1));
   out.emplace_back("forward", envelope(wire::KIND_FORWARD, forward));
-  wire::ManifestRequest manifest_request;
-  manifest_request.set_sequence(4);
-  out.emplace_back("manifest_request", envelope(wire::KIND_MANIFEST_REQUEST, manifest_request));
-  wire::Manifest manifest;
-  manifest.set_sequence(4);
-  manifest.add_pages()->set_key(5);
-  manifest.mutable_pages(0)->set_digest(Bytes(32, 'd'));
-  out.emplace_back("manifest", envelope(wire::KIND_MANIFEST, manifest));
-  wire::PagesRequest pages_request;
-  pages_request.set_sequence(4);
-  pages_request.add_keys(5);
-  out.emplace_back("pages_request", envelope(wire::KIND_PAGES_REQUEST, pages_request));
-  wire::Pages pages;
-  pages.set_sequence(4);
-  pages.add_pages()->set_content("page");
-  out.emplace_back("pages", envelope(wire::KIND_PAGES, pages));
+  wire::StateRequest state_request;
+  state_request.set_sequence(4);
+  out.emplace_back("state_request", envelope(wire::KIND_STATE_REQUEST, state_request));
+  state_request.add_pages(5);
+  out.emplace_back("pages_request", envelope(wire::KIND_STATE_REQUEST, state_request));
+  wire::StateAnswer state;
+  state.set_sequence(4);
+  state.set_list(Bytes(4, '\0') + Bytes(32, 'd'));
+  out.emplace_back("state_list", envelope(wire::KIND_STATE, state));
+  state.clear_list();
+  state.add_groups()->set_pages("x" + Bytes(32, 'd'));
+  out.emplace_back("state_groups", envelope(wire::KIND_STATE, state));
+  state.clear_groups();
+  state.add_pages()->set_content("page");
+  out.emplace_back("state_pages", envelope(wire::KIND_STATE, state));
   return out;
 }
 
@@ -313,12 +312,15 @@ void make_snapshot(const fs::path& root) {
   clients.add_clients()->set_client("a client");
   clients.mutable_clients(0)->set_expired_up_to(3);
   folder.add("clients", one(2) + Bytes(2, 0) + framed(clients.SerializeAsString()));
-  wire::Manifest manifest;
-  for (PageKey page = 0; page < 5; ++page) {
-    manifest.add_pages()->set_key(page * page);
-    manifest.mutable_pages(static_cast<int>(page))->set_digest(Bytes(32, 'd'));
+  Bytes list;
+  Bytes group;
+  for (std::uint8_t page = 0; page < 5; ++page) {
+    append_u32(list, 1000U * page);
+    list.append(32, 'd');
+    group += one(page) + Bytes(32, 'd');
   }
-  folder.add("manifest", one(3) + manifest.SerializeAsString());
+  folder.add("list", one(3) + list);
+  folder.add("group", one(5) + group);
   folder.add("pages", one(4) + Bytes({1, 1}) + framed("one") + Bytes({1, 2, 1}) + framed("two") +
                           Bytes({0, 1, 0, 0}));
   const Folder messages(root, "out_message");
@@ -343,7 +345,7 @@ void make_store(const fs::path& root) {
   replica::layout::put_record({1, 3, "record"}, batch);
   replica::layout::put_record({2, 4, ""}, batch);
   batch.puts.emplace_back(replica::layout::page_key(7), "page");
-  replica::layout::put_marker(128, crypto::sha256("state"), batch);
+  replica::layout::put_marker(128, crypto::sha256("state"), 0, batch);
   Bytes bytes = one(1);
   for (const auto& [key, value] : batch.puts) {
     bytes += one(static_cast<std::uint8_t>(key.size())) + key + framed(*value);

@@ -1,7 +1,7 @@
 // The pages of a server's snapshot: the logical machine (with the wide core and the links in it),
-// the client table, the manifest. Pages of any content are refused, or taken; what was taken is
-// handed out again and taken again. A machine is not run from there: pages count only when a quorum
-// certified their digest, so that what they say is a state that a correct server had.
+// the client table, lists of groups and of pages. Pages of any content are refused, or taken; what
+// was taken is handed out again and taken again. A machine is not run from there: pages count only
+// when a quorum certified their digest, so that what they say is a state that a correct server had.
 #include "crypto/ideal.h"
 #include "fuzz/input.h"
 #include "replica/client_table.h"
@@ -88,18 +88,30 @@ void load_clients(fuzz::Input& in) {
   }
 }
 
-void read_manifest(fuzz::Input& in) {
-  wire::Manifest manifest;
+void read_list(fuzz::Input& in) {
   const BytesView bytes = in.rest();
-  if (!manifest.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return;
-  const auto content = replica::read_manifest(manifest);
-  if (!content) return;
-  STEWARD_CHECK(content->digests.size() == static_cast<std::size_t>(manifest.pages_size()));
-  replica::Pages pages;
-  for (const auto& [key, digest] : content->digests) pages[key] = {nullptr, digest};
-  STEWARD_CHECK(replica::pages_root(pages) == content->root);
-  const auto again = replica::read_manifest(replica::manifest(manifest.sequence(), pages));
-  STEWARD_CHECK(again && again->root == content->root && again->digests == content->digests);
+  const auto list = replica::decode_groups(bytes);
+  if (!list) return;
+  Bytes again;
+  for (const auto& [key, digest] : *list) {
+    append_u32(again, key);
+    again.append(digest.view());
+  }
+  STEWARD_CHECK(again == bytes);
+  (void)replica::groups_root(*list);
+}
+
+void read_group(fuzz::Input& in) {
+  const BytesView bytes = in.rest();
+  const auto digests = replica::decode_group(7, bytes);
+  if (!digests) return;
+  replica::PageMap pages;
+  for (const auto& [key, digest] : *digests) {
+    STEWARD_CHECK(replica::group_of(key) == 7);
+    pages[key] = {nullptr, digest};
+  }
+  STEWARD_CHECK(replica::encode_group(pages) == bytes);
+  STEWARD_CHECK(replica::make_group(7, pages)->digest == replica::group_digest(7, bytes));
 }
 
 void keep_pages(fuzz::Input& in) {
@@ -118,15 +130,15 @@ void keep_pages(fuzz::Input& in) {
   replica::PageSet again;
   again.load(pages.range(0, 0));
   STEWARD_CHECK(again.root() == pages.root());
-  const auto read = replica::read_manifest(replica::manifest(1, pages.pages()));
-  STEWARD_CHECK(read && read->root == pages.root());
+  const auto list = replica::decode_groups(replica::encode_groups(pages.pages()));
+  STEWARD_CHECK(list && replica::groups_root(*list) == pages.root());
 }
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   fuzz::Input in(data, size);
-  switch (in.u8() % 5) {
+  switch (in.u8() % 6) {
     case 0:
       load_machine(in, false);
       break;
@@ -137,10 +149,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       load_clients(in);
       break;
     case 3:
-      read_manifest(in);
+      read_list(in);
+      break;
+    case 4:
+      keep_pages(in);
       break;
     default:
-      keep_pages(in);
+      read_group(in);
   }
   return 0;
 }

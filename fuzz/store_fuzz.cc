@@ -26,7 +26,7 @@ testing::MemoryStore stored_again(const layout::Stored& stored) {
   for (const auto& [key, content] : stored.pages) changes[key] = content;
   pages.apply(changes, 0);
   pages.save_changes(batch);
-  layout::put_marker(stored.snapshot, stored.snapshot_digest, batch);
+  layout::put_marker(stored.snapshot, stored.snapshot_digest, 0, batch);
   testing::MemoryStore store;
   STEWARD_CHECK(store.write(batch, true).ok());
   return store;

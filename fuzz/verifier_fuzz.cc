@@ -101,8 +101,9 @@ struct Check {
     STEWARD_CHECK(in.share().size() <= limits::kMaxShareBytes);
     again(wire::KIND_SHARE, in.SerializeAsString());
   }
-  void operator()(const wire::Pages& in) const {
-    STEWARD_CHECK(static_cast<std::size_t>(in.pages_size()) <= limits::kMaxPagesPerMessage);
+  void operator()(const wire::StateAnswer& in) const {
+    const auto pieces = static_cast<std::size_t>(in.pages_size() + in.groups_size());
+    STEWARD_CHECK(pieces <= limits::kMaxPagesPerMessage);
   }
   template <class Other>
   void operator()(const Other& /*in*/) const {}

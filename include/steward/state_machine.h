@@ -35,6 +35,11 @@ class StateMachine {
   // Replaces the whole state. False when the pages make no sense; the state is then undefined.
   virtual bool load(const std::map<PageKey, Bytes>& pages) = 0;
 
+  // Replaces some pages of the state, or drops them (nullopt), and keeps the rest; for servers that
+  // were away and have most of the state. False when it did not, with the state undefined: load()
+  // then follows.
+  virtual bool load_changes(const PageChanges& /*pages*/) { return false; }
+
   // Number of records, for status displays.
   virtual std::uint64_t size() const = 0;
 };

@@ -97,10 +97,17 @@ struct MemoryLost {
   std::uint64_t since = 0;
 };
 
-// A peer has lost its memory: its view changes of before `since` count no more.
+// Where a peer's memory begins. What it promised before `since` it no longer knows, but never votes
+// below `view`: so its older view changes for views up to that one still hold.
+struct Birth {
+  std::uint64_t since = 0;
+  View view = 0;
+};
+
+// A peer, or this core itself, has lost its memory: its view changes of before count no more.
 struct PeerReborn {
   PeerId peer = 0;
-  std::uint64_t since = 0;
+  Birth birth;
 };
 
 using Event =
@@ -188,7 +195,7 @@ struct Options {
   // that of the peers that ever lost theirs.
   bool voting = true;
   std::uint64_t since = 0;
-  std::map<PeerId, std::uint64_t> born;
+  std::map<PeerId, Birth> born;
 };
 
 // For status displays and tests.

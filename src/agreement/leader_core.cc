@@ -70,7 +70,7 @@ void LeaderCore::step(Event event, Actions& actions) {
         } else if constexpr (std::is_same_v<Input, MemoryLost>) {
           lose_memory(input.since);
         } else if constexpr (std::is_same_v<Input, PeerReborn>) {
-          bear(input.peer, input.since);
+          bear(input.peer, input.birth);
         } else if (changes_views() && voting_ && installed_ && input.view == view_) {
           give_up(log_.committed() + kSuspicionLasts, actions);
         }

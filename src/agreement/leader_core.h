@@ -136,7 +136,7 @@ class LeaderCore : public Core {
   void start_voting(Actions& actions);
   void repeat_votes(Actions& actions);
   void lose_memory(std::uint64_t since);
-  void bear(PeerId peer, std::uint64_t since);
+  void bear(PeerId peer, const Birth& birth);
   bool forgotten(PeerId peer, const wire::ViewChange& body) const;
   bool in_hand(const Slot& slot) const;
   bool unfinished() const;
@@ -189,10 +189,10 @@ class LeaderCore : public Core {
 
   StatusExchange exchange_;
   ProgressWatch watch_;
-  std::uint64_t since_;                   // when this core's memory began
-  std::map<PeerId, std::uint64_t> born_;  // when the peers' did, where not at first
-  bool work_expected_ = false;            // says the host
-  bool leader_is_slow_ = false;           // seen in this step
+  std::uint64_t since_;           // when this core's memory began
+  std::map<PeerId, Birth> born_;  // when the peers' did, where not at first
+  bool work_expected_ = false;    // says the host
+  bool leader_is_slow_ = false;   // seen in this step
   // The highest view change of each peer, of views that are not installed here.
   std::map<PeerId, HeldViewChangePtr> view_changes_;
   std::map<PeerId, HeldNewView> announced_;    // by the leaders of views, and not complete here

@@ -1,6 +1,8 @@
 // What a core does that may not vote yet, that has lost its memory, or whose peers have
 // (docs/protocols.md, section 11).
 
+#include <algorithm>
+
 #include "agreement/leader_core.h"
 
 namespace steward::agreement {
@@ -17,7 +19,7 @@ void LeaderCore::repeat_votes(Actions& actions) {
 
 void LeaderCore::start_voting(Actions& actions) {
   if (std::exchange(voting_, true)) return;
-  if (since_ > 0) bear(options_.self, since_);
+  if (since_ > 0) bear(options_.self, {since_, 0});
   repeat_votes(actions);
   // Others may have voted meanwhile for what this core had voted for before it was restarted.
   std::vector<Sequence> open;
@@ -40,9 +42,16 @@ void LeaderCore::lose_memory(std::uint64_t since) {
   log_.drop_votes();
 }
 
-void LeaderCore::bear(PeerId peer, std::uint64_t since) {
-  if (peer >= options_.quorums.peers || born_[peer] >= since) return;
-  born_[peer] = since;
+void LeaderCore::bear(PeerId peer, const Birth& birth) {
+  if (peer >= options_.quorums.peers) return;
+  Birth& known = born_[peer];
+  if (birth.since < known.since) return;
+  if (birth.since == known.since) {
+    known.view = std::max(known.view, birth.view);
+    return;
+  }
+  known = birth;
+  if (peer == options_.self) since_ = birth.since;
   std::erase_if(view_changes_,
                 [this](const auto& entry) { return forgotten(entry.first, entry.second->body); });
   for (auto& [leader, new_view] : announced_) {
@@ -51,10 +60,11 @@ void LeaderCore::bear(PeerId peer, std::uint64_t since) {
   }
 }
 
-// Sent by a peer that does not remember it.
+// Sent by a peer that does not remember it, and may vote below it.
 bool LeaderCore::forgotten(PeerId peer, const wire::ViewChange& body) const {
   const auto born = born_.find(peer);
-  return born != born_.end() && body.since() < born->second;
+  return born != born_.end() && body.since() < born->second.since &&
+         body.view() > born->second.view;
 }
 
 // In Paxos a peer's word about the others counts: a new leader need not have heard it from them.
@@ -63,7 +73,7 @@ void LeaderCore::add_births(wire::ViewChange& out) const {
   if (options_.quorums.byzantine || born_.empty()) return;
   for (PeerId peer = 0; peer < options_.quorums.peers; ++peer) {
     const auto born = born_.find(peer);
-    out.add_known(born == born_.end() ? 0 : born->second);
+    out.add_known(born == born_.end() ? 0 : born->second.since);
   }
 }
 

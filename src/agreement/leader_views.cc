@@ -98,7 +98,10 @@ Status LeaderCore::load_view() {
   plan_ = make_plan(new_view_.held);
   const auto& own = log_.view_change_record();
   // One of before the memory was lost says less than this peer had promised by then.
-  if (own && own->own().view() > view_ && own->own().since() == since_) {
+  const bool known =
+      own && (own->own().since() == since_ ||
+              (born_.contains(options_.self) && !forgotten(options_.self, own->own())));
+  if (known && own->own().view() > view_) {
     view_ = own->own().view();
     installed_ = false;
     plan_ = {};
@@ -151,7 +154,7 @@ void LeaderCore::on_view_change(const Message& message, Actions& actions) {
   const View view = held->body.view();
   if (!options_.quorums.byzantine) {
     for (int peer = 0; peer < held->body.known_size(); ++peer) {
-      bear(static_cast<PeerId>(peer), held->body.known(peer));
+      bear(static_cast<PeerId>(peer), {held->body.known(peer), 0});
     }
   }
   if (forgotten(message.from, held->body)) return reject("forgotten by its sender");

@@ -165,7 +165,7 @@ TEST_P(Silence, AForgottenViewChangeDoesNotCount) {
   const Send* own = find(left, &wire::AgreementMessage::has_view_change);
   ASSERT_NE(own, nullptr);
   driver.loop_back(*own);
-  driver.step(PeerReborn{2, 7});
+  driver.step(PeerReborn{2, {7, 0}});
   if (protocol == Protocol::kPbft) driver.receive(3, view_change(1, 0));
   driver.receive(2, view_change(1, 0));
   EXPECT_EQ(driver.rejected("forgotten by its sender"), 1U);
@@ -180,7 +180,7 @@ TEST_P(Silence, AViewChangeIsForgottenAlsoAfterItCame) {
   driver.step(WorkExpected{true});
   const Actions left = driver.step(TimerFired{ProgressWatch::kTimer});
   driver.receive(2, view_change(1, 0));
-  driver.step(PeerReborn{2, 7});
+  driver.step(PeerReborn{2, {7, 0}});
   if (protocol == Protocol::kPbft) driver.receive(3, view_change(1, 0));
   driver.loop_back(*find(left, &wire::AgreementMessage::has_view_change));
   EXPECT_TRUE(driver.core().progress().changing);
@@ -203,7 +203,7 @@ TEST(SilencePbft, AViewMadeOfAForgottenViewChangeIsNotInstalled) {
     }
     driver.receive(1, announced);
     driver.receive(3, view_change(1, 0));
-    if (forgotten) driver.step(PeerReborn{3, 7});
+    if (forgotten) driver.step(PeerReborn{3, {7, 0}});
     driver.receive(1, view_change(1, 0));
     driver.receive(2, view_change(1, 0));
     driver.receive(3, view_change(1, 0));

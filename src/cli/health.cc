@@ -4,6 +4,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <set>
+
+#include "wire/offence.h"
 
 namespace steward::cli {
 namespace {
@@ -63,19 +66,25 @@ std::vector<std::string> find_diverged(const Statuses& statuses) {
 
 // Servers that one correct server of their site, at least, holds to be faulty.
 std::vector<std::string> find_accused(const ClusterConfig& config, const Statuses& statuses) {
-  std::map<ServerId, std::pair<std::size_t, std::string>> accused;
+  // Who says it of each, by what they say. One that repeats itself is still one.
+  std::map<ServerId, std::map<wire::Offence, std::set<ServerIndex>>> accused;
   for (const auto& [id, status] : statuses) {
     for (const wire::Evidence& evidence : status.evidence()) {
-      auto& [accusers, reason] = accused[{id.site, evidence.server()}];
-      ++accusers;
-      reason = evidence.reason();
+      const bool other = evidence.server() != id.server;
+      if (other) accused[{id.site, evidence.server()}][evidence.offence()].insert(id.server);
     }
   }
   std::vector<std::string> problems;
-  for (const auto& [id, said] : accused) {
-    if (said.first < config.sites[id.site].quorums().one_correct()) continue;
+  for (const auto& [id, offences] : accused) {
+    std::set<ServerIndex> accusers;
+    auto most = offences.begin();
+    for (auto one = offences.begin(); one != offences.end(); ++one) {
+      accusers.insert(one->second.begin(), one->second.end());
+      if (one->second.size() > most->second.size()) most = one;
+    }
+    if (accusers.size() < config.sites[id.site].quorums().one_correct()) continue;
     problems.push_back(fmt::format("server {} is faulty, say {} others: it {}; replace it",
-                                   to_string(id), said.first, said.second));
+                                   to_string(id), accusers.size(), wire::to_string(most->first)));
   }
   return problems;
 }

@@ -86,8 +86,9 @@ TEST(Health, NamesAServerOnceEnoughOthersHoldEvidence) {
   const auto accuse = [&](ServerIndex accuser) {
     wire::Evidence* evidence = statuses[{1, accuser}].add_evidence();
     evidence->set_server(2);
-    evidence->set_reason("gave a wrong share of a signature");
+    evidence->set_offence(wire::OFFENCE_WRONG_SHARE);
   };
+  accuse(0);
   accuse(0);
   EXPECT_TRUE(judge(config, statuses).problems.empty());  // one may lie
   accuse(3);
@@ -95,6 +96,21 @@ TEST(Health, NamesAServerOnceEnoughOthersHoldEvidence) {
   ASSERT_EQ(health.problems.size(), 1U);
   EXPECT_NE(health.problems[0].find("server 1.2 is faulty, say 2 others: it gave a wrong share"),
             std::string::npos);
+}
+
+TEST(Health, WordsOffencesItself) {
+  ClusterConfig config = cluster();
+  Statuses statuses = all_well(config);
+  for (const ServerIndex accuser : {0U, 2U, 3U}) {
+    wire::Evidence* evidence = statuses[{1, accuser}].add_evidence();
+    evidence->set_server(2);  // its word on itself is none
+    evidence->set_offence(static_cast<wire::Offence>(accuser == 0 ? 77 : -1));
+  }
+  const Health health = judge(config, statuses);
+  ASSERT_EQ(health.problems.size(), 1U);
+  EXPECT_EQ(health.problems[0],
+            "server 1.2 is faulty, say 2 others: it did wrong in a way that is not known here; "
+            "replace it");
 }
 
 TEST(Health, NamesAServerWithoutAShareOfItsSitesEpoch) {

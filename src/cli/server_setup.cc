@@ -58,8 +58,6 @@ Result<runtime::ServerHostOptions> prepare(const ServerFlags& flags, const WrapS
   if (!id) return id.error();
   auto own = load_server_of(*config, flags.keys, *id, make_unlock(flags.unlock));
   if (!own) return own.error();
-  auto store = open_store(flags.data);
-  if (!store) return store.error();
   options.config = std::move(*config);
   options.self = *id;
   options.seed = Bytes(own->keys.signer->copy_secret_seed().view());
@@ -71,9 +69,42 @@ Result<runtime::ServerHostOptions> prepare(const ServerFlags& flags, const WrapS
   options.directory = std::make_shared<crypto::KeyDirectory>(std::move(own->cluster.directory));
   options.state_machine = std::make_unique<kv::KvStore>(hash_key(*options.directory));
   if (wrap) options.state_machine = wrap(std::move(options.state_machine));
-  options.store = std::move(*store);
   options.verify_threads = flags.threads;
   return options;
+}
+
+// Damaged data ends with what to do about it, in the same line.
+Error with_advice(Error error, std::size_t servers) {
+  if (error.code != ErrorCode::kCorrupt) return error;
+  error.message += servers == 1
+                       ? "; its site has no other server that could give it back, so that it "
+                         "cannot be repaired: see docs/operations.md"
+                       : "; look after the disk, then start the server with --repair: that moves "
+                         "the directory aside and fetches everything from the site's other servers";
+  return error;
+}
+
+using Host = std::unique_ptr<runtime::ServerHost>;
+
+Result<Host> start_host(const ServerFlags& flags, runtime::ServerHostOptions options) {
+  const std::size_t servers = options.config.sites[flags.site].servers.size();
+  auto store = open_store(flags.data);
+  if (!store) return with_advice(store.error(), servers);
+  options.store = std::move(*store);
+  auto host = runtime::ServerHost::start(std::move(options));
+  if (!host) return with_advice(host.error(), servers);
+  return host;
+}
+
+// With an empty directory in the place of the damaged one the server knows that it has forgotten
+// what it promised, and does not vote until the others have readmitted it.
+Status put_aside(const ServerFlags& flags, const Error& why) {
+  const auto aside = storage::RocksStore::set_aside(flags.data);
+  if (!aside) return aside.error();
+  log::warning("{}", why.message);
+  log::warning("repairing: the damaged data is now in {}; remove it when nobody needs it any more",
+               *aside);
+  return {};
 }
 
 }  // namespace
@@ -87,6 +118,8 @@ void add_server_options(CLI::App& verb, ServerFlags& flags) {
   verb.add_option("--data", flags.data, "Directory for its log and state; made when missing")
       ->envname("STEWARD_DATA")
       ->required();
+  verb.add_flag("--repair", flags.repair,
+                "Move damaged data aside and fetch all from the site's other servers");
   verb.add_option("--threads", flags.threads, "Threads that check and make signatures")
       ->check(CLI::Range(1, 64))
       ->capture_default_str();
@@ -98,16 +131,26 @@ int run_server(const ServerFlags& flags, const WrapStateMachine& wrap) {
   block_stop_signals();
   log::configure(flags.verbose ? log::Level::kDebug : log::Level::kInfo,
                  fmt::format("server {}.{}", flags.site, flags.server), flags.log_file);
-  auto options = prepare(flags, wrap);
-  if (!options) return report(options.error());
-  const ServerConfig address = options->config.sites[flags.site].servers[flags.server];
   std::atomic<bool> failed = false;
-  options->on_fatal = [&failed](const Error& /*error*/) {
-    failed = true;
-    stop_waiting();
+  SiteConfig site;
+  const auto start = [&]() -> Result<Host> {
+    auto options = prepare(flags, wrap);
+    if (!options) return options.error();
+    site = options->config.sites[flags.site];
+    options->on_fatal = [&failed](const Error& /*error*/) {
+      failed = true;
+      stop_waiting();
+    };
+    return start_host(flags, std::move(*options));
   };
-  auto host = runtime::ServerHost::start(std::move(*options));
+  auto host = start();
+  const bool damaged = !host && host.error().code == ErrorCode::kCorrupt;
+  if (damaged && flags.repair && site.servers.size() > 1) {
+    if (Status aside = put_aside(flags, host.error()); !aside) return report(aside.error());
+    host = start();
+  }
   if (!host) return report(host.error());
+  const ServerConfig& address = site.servers[flags.server];
   log::info("listening on {}:{}, data in {}", address.host, address.port, flags.data);
   wait_for_stop_signal();
   host->reset();

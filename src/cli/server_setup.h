@@ -25,6 +25,7 @@ struct ServerFlags {
   std::uint32_t site = 0;
   std::uint32_t server = 0;
   std::uint32_t threads = 1;
+  bool repair = false;
   bool verbose = false;
 };
 

@@ -10,6 +10,7 @@
 #include "cli/health.h"
 #include "cli/operator_client.h"
 #include "common/bytes.h"
+#include "wire/offence.h"
 
 namespace steward::cli {
 namespace {
@@ -55,6 +56,13 @@ nlohmann::json to_json(const wire::StatusReply& status) {
                         {"sessions", status.sessions()},
                         {"queued_events", status.queued_events()},
                         {"resident_bytes", status.resident_bytes()}};
+  const wire::TransferStatus& transfer = status.transfer();
+  out["transfer"] = {{"sequence", transfer.sequence()},
+                     {"pages", transfer.pages()},
+                     {"missing", transfer.missing()},
+                     {"all_known", transfer.all_known()},
+                     {"fetched_bytes", transfer.fetched_bytes()},
+                     {"given_bytes", transfer.given_bytes()}};
   out["peers"] = nlohmann::json::array();
   for (const wire::PeerStatus& peer : status.peers()) {
     out["peers"].push_back({{"site", peer.site()},
@@ -81,7 +89,7 @@ nlohmann::json to_json(const wire::StatusReply& status) {
   out["evidence"] = nlohmann::json::array();
   for (const wire::Evidence& evidence : status.evidence()) {
     out["evidence"].push_back({{"server", evidence.server()},
-                               {"reason", evidence.reason()},
+                               {"reason", wire::to_string(evidence.offence())},
                                {"signed_header", to_hex(evidence.header())}});
   }
   out["counters"] = nlohmann::json::object();
@@ -142,6 +150,17 @@ std::string leader_site_line(const ClusterConfig& config, const Statuses& status
                      highest->wide_view());
 }
 
+// A snapshot that a server is fetching: how far it is.
+void print_transfer(ServerId id, const wire::TransferStatus& transfer) {
+  if (transfer.sequence() == 0) return;
+  const std::uint64_t here = transfer.pages() - std::min(transfer.missing(), transfer.pages());
+  const std::uint64_t percent = transfer.pages() == 0 ? 0 : 100 * here / transfer.pages();
+  fmt::print("server {} fetches the state at event {}: {} of {}{} pages ({}%), {:.1f} MB so far\n",
+             to_string(id), transfer.sequence(), here, transfer.pages(),
+             transfer.all_known() ? "" : " or more", percent,
+             static_cast<double>(transfer.fetched_bytes()) / 1e6);
+}
+
 void print_table(const ClusterConfig& config, const Statuses& statuses, const Health& health,
                  bool counters) {
   fmt::print(
@@ -159,6 +178,7 @@ void print_table(const ClusterConfig& config, const Statuses& statuses, const He
     }
   }
   fmt::print("\n{}", leader_site_line(config, statuses));
+  for (const auto& [id, status] : statuses) print_transfer(id, status.transfer());
   for (const std::string& problem : health.problems) fmt::print("! {}\n", problem);
   fmt::print("{} {}\n", health.healthy ? "The cluster works." : "The cluster is unhealthy.",
              health.can_lose);

@@ -65,10 +65,10 @@ std::string tuning_toml(const ClusterConfig& config) {
          fmt::format(
              "\n[ordering]\nlocal_window = {}\nwide_window = {}\nmax_batch_items = {}\n"
              "max_batch_bytes = \"{}\"\ncheckpoint_interval = {}\nwide_checkpoint_interval = {}\n"
-             "link_window = {}\nlink_queue_bytes = \"{}\"\n",
+             "link_window = {}\nlink_queue_bytes = \"{}\"\ntransfer_rate = \"{}\"\n",
              o.local_window, o.wide_window, o.max_batch_items, format_size(o.max_batch_bytes),
              o.checkpoint_interval, o.wide_checkpoint_interval, o.link_window,
-             format_size(o.link_queue_bytes));
+             format_size(o.link_queue_bytes), format_rate(o.transfer_rate_bits_per_s));
 }
 
 }  // namespace

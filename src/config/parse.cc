@@ -235,6 +235,7 @@ void read_tuning(TableReader& root, Mistakes& mistakes, ClusterConfig& config) {
     reader.integer("wide_checkpoint_interval", ordering.wide_checkpoint_interval);
     reader.integer("link_window", ordering.link_window);
     reader.size("link_queue_bytes", ordering.link_queue_bytes);
+    reader.rate("transfer_rate", ordering.transfer_rate_bits_per_s);
     reader.finish();
   }
 }

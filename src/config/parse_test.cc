@@ -126,6 +126,7 @@ TEST(Parse, WhatIsWrittenIsReadBackTheSame) {
   ClusterConfig config = parsed(cluster("epoch = 7\ntopology = \"symmetric-50ms-5mbps\"\n"));
   config.topology.overrides.push_back({1, 2, {Duration(1'234), 56'789, 0.125}});
   config.ordering.link_queue_bytes = (64 << 20) + 1;
+  config.ordering.transfer_rate_bits_per_s = 12'345'678;
   config.timeouts.status_interval = Duration(1'500);
   config.timeouts.wide_view_change = Duration(7'000'000);
   config.sites[0].scheme = "bls12-381";
@@ -141,6 +142,7 @@ TEST(Parse, WhatIsWrittenIsReadBackTheSame) {
   EXPECT_EQ(again.topology.between(1, 2).rate_bits_per_s, 56'789U);
   EXPECT_DOUBLE_EQ(again.topology.between(1, 2).loss, 0.125);
   EXPECT_EQ(again.ordering.link_queue_bytes, (64U << 20) + 1);
+  EXPECT_EQ(again.ordering.transfer_rate_bits_per_s, 12'345'678U);
   EXPECT_EQ(again.timeouts.status_interval, Duration(1'500));
   EXPECT_EQ(again.timeouts.wide_view_change, Duration(7'000'000));
   EXPECT_EQ(again.timeouts.wide_view_change_cap, Duration(60'000'000));

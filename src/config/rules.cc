@@ -19,6 +19,7 @@ constexpr std::uint64_t kMaxEpoch = (1ULL << 63) - 1;  // TOML's integers are si
 constexpr Duration kMaxLatency = 60s;
 constexpr Duration kMinTimeout = 1ms;
 constexpr Duration kMaxTimeout = 3600s;
+constexpr std::uint64_t kMinTransferRate = 8'000'000;
 constexpr Duration kMinRefreshInterval = 1s;
 constexpr Duration kMaxRefreshInterval = 366 * 24 * 3600s;
 
@@ -301,6 +302,13 @@ Check check_ordering(const OrderingConfig& ordering) {
   for (const Bound& bound : bounds) {
     const std::string key = std::string("ordering.") + bound.name;
     if (auto bad = check_range(key, bound.value, bound.low, bound.high)) return bad;
+  }
+  if (ordering.transfer_rate_bits_per_s != 0 &&
+      ordering.transfer_rate_bits_per_s < kMinTransferRate) {
+    return Violation{
+        "ordering.transfer_rate",
+        fmt::format("{} is less than {}", format_rate(ordering.transfer_rate_bits_per_s),
+                    format_rate(kMinTransferRate))};
   }
   const Bound sizes[] = {
       {"max_batch_bytes", ordering.max_batch_bytes, 1 << 10, limits::kMaxBatchBytes},

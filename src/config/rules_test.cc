@@ -192,7 +192,9 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"BatchBytes", [](auto& c) { c.ordering.max_batch_bytes = 9 << 20; },
              "ordering.max_batch_bytes", "9MiB is not in 1KiB to 8MiB"},
         Case{"QueueBytes", [](auto& c) { c.ordering.link_queue_bytes = 0; },
-             "ordering.link_queue_bytes", "0B is not in 1MiB to 4GiB"}),
+             "ordering.link_queue_bytes", "0B is not in 1MiB to 4GiB"},
+        Case{"TransferRate", [](auto& c) { c.ordering.transfer_rate_bits_per_s = 7'999'999; },
+             "ordering.transfer_rate", "7999999bit/s is less than 8Mbit/s"}),
     testing::PrintToStringParamName());
 
 }  // namespace

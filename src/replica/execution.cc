@@ -1,7 +1,6 @@
 #include "replica/execution.h"
 
 #include "common/check.h"
-#include "replica/page_set.h"
 #include "wire/limits.h"
 #include "wire/state.pb.h"
 
@@ -74,15 +73,19 @@ void Execution::flush() {
   pages_.apply(service_->collect(), kServicePages);
 }
 
-bool Execution::load() {
+bool Execution::load(const Pages* before) {
   const auto own = pages_.range(kExecutionPage, kTablePages);
   wire::ExecutionPage page;
   if (own.size() != 1 || !page.ParseFromString(own.begin()->second)) return false;
   digest_.reset();
   executed_ = page.sequence();
   updates_ = page.updates();
-  return table_.load(pages_.range(kTablePages, kServicePages)) &&
-         service_->load(pages_.range(kServicePages, 0));
+  if (!table_.load(pages_.range(kTablePages, kServicePages))) return false;
+  const auto take = [this](const PageChanges& changes) { return service_->load_changes(changes); };
+  if (before != nullptr && visit_differences(*before, pages_.pages(), kServicePages, take)) {
+    return true;
+  }
+  return service_->load(pages_.range(kServicePages, 0));
 }
 
 }  // namespace steward::replica

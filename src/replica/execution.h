@@ -9,13 +9,12 @@
 #include <vector>
 
 #include "replica/client_table.h"
+#include "replica/page_set.h"
 #include "site/application.h"
 #include "steward/state_machine.h"
 #include "wire/client.pb.h"
 
 namespace steward::replica {
-
-class PageSet;
 
 class Execution : public site::Application {
  public:
@@ -39,8 +38,9 @@ class Execution : public site::Application {
 
   // Moves what changed into the page set.
   void flush();
-  // Takes the whole state from the page set.
-  bool load();
+  // Takes the whole state from the page set. `before`: what that held at the last flush, since
+  // which nothing was executed; where it can, the service takes only what differs.
+  bool load(const Pages* before = nullptr);
 
   // What was executed and answered since the last call.
   struct Done {

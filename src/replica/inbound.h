@@ -56,10 +56,9 @@ struct Accusation {
   Bytes header;  // the SignedHeader; its signature holds
 };
 
-using Inbound =
-    std::variant<LocalAgreement, ExpiredTimer, ShareReceived, wire::ShareRequest, SiteDataReceived,
-                 ForwardedUpdates, wire::ManifestRequest, wire::Manifest, wire::PagesRequest,
-                 wire::Pages, RefreshReceived, Accusation, wire::Introduction>;
+using Inbound = std::variant<LocalAgreement, ExpiredTimer, ShareReceived, wire::ShareRequest,
+                             SiteDataReceived, ForwardedUpdates, wire::StateRequest,
+                             wire::StateAnswer, RefreshReceived, Accusation, wire::Introduction>;
 
 // An operator's order to renew the site's key shares, as the event to be ordered.
 struct RefreshOrdered {

@@ -21,7 +21,10 @@ TEST(PageSet, TheRootIsAFunctionOfKeysAndContents) {
   PageSet moved;
   moved.apply({{1, "a"}, {2, "b"}}, 1);
   EXPECT_NE(one.root(), moved.root());
-  EXPECT_EQ(one.root(2), pages_root({{2, one.pages().at(2)}}));
+  PageSet second;
+  second.apply({{2, "b"}}, 0);
+  EXPECT_EQ(one.root(2), second.root());
+  EXPECT_EQ(one.root(3), PageSet().root());
   EXPECT_NE(PageSet().root(), one.root());
 }
 
@@ -31,8 +34,79 @@ TEST(PageSet, CopiesAreNotTouchedByLaterChanges) {
   const Pages copy = set.pages();
   const crypto::Digest root = set.root();
   set.apply({{1, "new"}}, 0);
-  EXPECT_EQ(*copy.at(1).content, "old");
+  EXPECT_EQ(*find_page(copy, 1)->content, "old");
+  EXPECT_EQ(find_page(copy, 2), nullptr);
   EXPECT_EQ(pages_root(copy), root);
+}
+
+TEST(PageSet, ACopySharesTheGroupsThatDoNotChange) {
+  PageSet set;
+  for (PageKey key = 0; key < 1024; ++key) set.apply({{key, "page"}}, 0);
+  const Pages before = set.pages();
+  ASSERT_EQ(before.size(), 4U);
+  set.apply({{300, "changed"}, {5, "page"}, {2000, std::nullopt}}, 0);
+  const Pages& after = set.pages();
+  for (GroupKey group = 0; group < 4; ++group) {
+    EXPECT_EQ(before.at(group) == after.at(group), group != group_of(300)) << group;
+  }
+}
+
+// Every server must come to the same digest, whatever it has been through.
+TEST(PageSet, TheRootDoesNotDependOnTheHistory) {
+  PageSet straight;
+  PageSet crooked;
+  crooked.apply({{0x3fffffff, "gone"}, {0x40000000, "gone"}, {0xffffffff, "gone"}}, 0);
+  for (PageKey key = 0; key < 700; ++key) {
+    straight.apply({{key * 3, "page"}}, 0x80000000);
+    crooked.apply({{(699 - key) * 3 + 1, "not to stay"}, {(699 - key) * 3, "page"}}, 0x80000000);
+    if (key % 7 == 0) (void)crooked.root();
+  }
+  EXPECT_NE(crooked.root(), straight.root());
+  for (PageKey key = 0; key < 700; ++key) {
+    crooked.apply({{key * 3 + 1, std::nullopt}}, 0x80000000);
+    if (key % 5 == 0) (void)crooked.pages();
+  }
+  crooked.apply({{0x3fffffff, std::nullopt}, {0x40000000, std::nullopt}, {0xffffffff, {}}}, 0);
+  EXPECT_EQ(crooked.root(), straight.root());
+  EXPECT_EQ(encode_groups(crooked.pages()), encode_groups(straight.pages()));
+  EXPECT_EQ(crooked.root(0x80000000), straight.root());
+}
+
+// The parts of a server's state are apart at these keys (execution.h).
+TEST(PageSet, PartsBeginWithinAGroupToo) {
+  PageSet all;
+  all.apply({{0, "a"}, {0x3ffffffe, "b"}, {0x3fffffff, "c"}, {0x40000000, "d"}}, 0);
+  PageSet part;
+  part.apply({{0x3fffffff, "c"}, {0x40000000, "d"}}, 0);
+  EXPECT_EQ(all.root(0x3fffffff), part.root());
+  part.apply({{0x3fffffff, std::nullopt}}, 0);
+  EXPECT_EQ(all.root(0x40000000), part.root());
+  EXPECT_EQ(all.range(0x3fffffff, 0x40000000), (std::map<PageKey, Bytes>{{0, "c"}}));
+  EXPECT_EQ(all.range(0x40000000, 0), (std::map<PageKey, Bytes>{{0, "d"}}));
+}
+
+TEST(PageSet, DifferencesMakeOneOfTheOther) {
+  PageSet from;
+  PageSet to;
+  for (PageKey key = 0; key < 2000; ++key) {
+    if (key % 3 != 0) from.apply({{key, std::to_string(key / 100)}}, 500);
+    if (key % 4 != 0 && key < 1500) to.apply({{key, std::to_string(key / 99)}}, 500);
+  }
+  const Pages before = from.pages();
+  int groups = 0;
+  EXPECT_TRUE(visit_differences(before, to.pages(), 510, [&](const PageChanges& changes) {
+    EXPECT_LE(changes.size(), 256U);
+    from.apply(changes, 510);
+    return ++groups > 0;
+  }));
+  EXPECT_EQ(groups, 9);
+  EXPECT_EQ(from.root(510), to.root(510));
+  EXPECT_FALSE(visit_differences(before, to.pages(), 510,
+                                 [](const PageChanges& /*changes*/) { return false; }));
+  EXPECT_TRUE(visit_differences(from.pages(), to.pages(), 512, [](const PageChanges& changes) {
+    ADD_FAILURE() << changes.size() << " differences between equals";
+    return true;
+  }));
 }
 
 TEST(PageSet, SavesWhatChangedAndOnlyThat) {
@@ -52,7 +126,7 @@ TEST(PageSet, SavesWhatChangedAndOnlyThat) {
   PageSet other;
   other.apply({{2, "B"}, {7, "new"}}, 0);
   set.replace(other.pages());
-  EXPECT_EQ(save(), 3U);  // 1 is gone, 2 and 7 are written
+  EXPECT_EQ(save(), 2U);  // 1 is gone, 2 is as it was, 7 is written
   const auto stored = layout::load(store);
   ASSERT_TRUE(stored.ok());
   EXPECT_EQ(stored->pages, (std::map<PageKey, Bytes>{{2, "B"}, {7, "new"}}));
@@ -71,32 +145,47 @@ TEST(PageSet, RangesAreRelativeToTheirStart) {
   EXPECT_EQ(set.range(101, 0), (std::map<PageKey, Bytes>{{4, "b"}, {9, "c"}}));
 }
 
-TEST(PageSet, AManifestImpliesTheRootAndBadOnesAreRefused) {
+TEST(PageSet, ListsOfGroupsImplyTheRootAndBadOnesAreRefused) {
   PageSet set;
-  set.apply({{1, "a"}, {2, "b"}}, 0);
-  const wire::Manifest good = manifest(8, set.pages());
-  const auto content = read_manifest(good);
-  ASSERT_TRUE(content);
-  EXPECT_EQ(content->root, set.root());
-  EXPECT_EQ(content->digests.at(2), page_digest("b"));
-  wire::Manifest bad = good;
-  bad.mutable_pages()->SwapElements(0, 1);
-  EXPECT_FALSE(read_manifest(bad));
-  bad = good;
-  bad.mutable_pages(1)->set_key(1);
-  EXPECT_FALSE(read_manifest(bad));
-  bad = good;
-  bad.mutable_pages(1)->set_digest("short");
-  EXPECT_FALSE(read_manifest(bad));
-  bad = good;
-  bad.mutable_pages(1)->set_key(3);
-  EXPECT_NE(read_manifest(bad)->root, set.root());
-  for (PageKey key = 10; bad.pages_size() <= static_cast<int>(limits::kMaxManifestPages); ++key) {
-    wire::PageRef* ref = bad.add_pages();
-    ref->set_key(key);
-    ref->set_digest(good.pages(0).digest());
+  set.apply({{1, "a"}, {300, "b"}, {0xffffffff, "c"}}, 0);
+  const Bytes good = encode_groups(set.pages());
+  const auto groups = decode_groups(good);
+  ASSERT_TRUE(groups);
+  EXPECT_EQ(groups->size(), 3U);
+  EXPECT_EQ(groups_root(*groups), set.root());
+  EXPECT_EQ(groups_root(*decode_groups("")), PageSet().root());
+  EXPECT_FALSE(decode_groups(good.substr(1)));
+  EXPECT_FALSE(decode_groups(good + good));
+  EXPECT_FALSE(decode_groups(good.substr(36, 36) + good.substr(0, 36)));
+  EXPECT_FALSE(decode_groups(good.substr(0, 36) + good.substr(0, 36)));
+  Bytes beyond;
+  append_u32(beyond, 1U << 24);  // there are 2^24 groups
+  EXPECT_FALSE(decode_groups(beyond + Bytes(32, 'd')));
+  Bytes many;
+  for (GroupKey key = 0; key < limits::kMaxPageGroups; ++key) {
+    append_u32(many, key);
+    many.append(32, 'd');
   }
-  EXPECT_FALSE(read_manifest(bad));
+  EXPECT_TRUE(decode_groups(many));
+  EXPECT_LT(many.size(), limits::kMaxFrameBytes);
+  append_u32(many, limits::kMaxPageGroups);
+  EXPECT_FALSE(decode_groups(many + Bytes(32, 'd')));
+}
+
+TEST(PageSet, GroupsImplyTheirDigestAndBadOnesAreRefused) {
+  PageSet set;
+  set.apply({{256, "a"}, {511, "b"}}, 0);
+  const PageGroup& group = *set.pages().at(1);
+  const Bytes good = encode_group(group.pages);
+  EXPECT_EQ(group_digest(1, good), group.digest);
+  EXPECT_NE(group_digest(2, good), group.digest);
+  const auto pages = decode_group(1, good);
+  ASSERT_TRUE(pages);
+  EXPECT_EQ(*pages, (PageDigests{{256, page_digest("a")}, {511, page_digest("b")}}));
+  EXPECT_FALSE(decode_group(1, ""));
+  EXPECT_FALSE(decode_group(1, good.substr(1)));
+  EXPECT_FALSE(decode_group(1, good.substr(33) + good.substr(0, 33)));
+  EXPECT_FALSE(decode_group(1, good + good));
 }
 
 TEST(StoreLayout, KeepsRecordsInOrderAndTruncatesThem) {
@@ -107,7 +196,7 @@ TEST(StoreLayout, KeepsRecordsInOrderAndTruncatesThem) {
     layout::put_record({n, 3, "later kind"}, batch);
     layout::put_record({n, 2, std::to_string(n)}, batch);
   }
-  layout::put_marker(256, crypto::sha256("state"), batch);
+  layout::put_marker(256, crypto::sha256("state"), 0, batch);
   ASSERT_TRUE(store.write(batch, true).ok());
   storage::WriteBatch truncate;
   layout::truncate_records(2, truncate);
@@ -129,8 +218,12 @@ TEST(StoreLayout, KeepsRecordsInOrderAndTruncatesThem) {
 }
 
 TEST(StoreLayout, MalformedKeysAndMarkersAreCorruption) {
-  for (const auto& [key, value] :
-       std::map<Bytes, Bytes>{{"r123", ""}, {"p1", ""}, {"s", "\xff\xff"}, {"s", "no digest"}}) {
+  for (const auto& [key, value] : std::map<Bytes, Bytes>{{"r123", ""},
+                                                         {"p1", ""},
+                                                         {"f1", ""},
+                                                         {"f" + Bytes(8, '\xff') + "page", ""},
+                                                         {"s", "\xff\xff"},
+                                                         {"s", "no digest"}}) {
     testing::MemoryStore store;
     store.pairs[key] = value;
     const auto stored = layout::load(store);

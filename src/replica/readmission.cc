@@ -1,6 +1,7 @@
 #include "replica/readmission.h"
 
 #include <algorithm>
+#include <functional>
 
 namespace steward::replica {
 namespace {
@@ -8,14 +9,19 @@ namespace {
 // While the server waits for it to vote, and later, so that all have it on record.
 constexpr Duration kAskAgain = 100ms;
 constexpr Duration kTellAgain = 1s;
-// Higher incarnations are not believed when others speak of ours: ours could not exceed them.
+// Higher incarnations are not believed of so few that all may lie: ours could not exceed them.
 constexpr std::uint64_t kHighest = std::uint64_t{1} << 48;
-// From the stable checkpoint of one that shared a quorum with the forgotten life to the last
-// sequence that this can have voted for: two windows of two intervals.
-constexpr Sequence kIntervals = 4;
 
 bool same_run(const wire::Life& a, const wire::Life& b) {
   return a.incarnation() == b.incarnation() && a.nonce() == b.nonce();
+}
+
+agreement::Birth birth_in(const wire::Life& life) { return {life.since(), life.view_bound()}; }
+
+// Does `life` say more about where a memory begins than `known`?
+bool bears(const wire::Life& life, const wire::Life& known) {
+  if (life.since() != known.since()) return life.since() > known.since();
+  return life.view_bound() > known.view_bound();
 }
 
 }  // namespace
@@ -43,12 +49,12 @@ Readmission::Readmission(const Options& options, Stored stored)
   if (options_.quorums.peers == 1) state_ = State::kVoting;  // nobody could tell it
 }
 
-std::map<ServerIndex, std::uint64_t> Readmission::births() const {
-  std::map<ServerIndex, std::uint64_t> births;
+std::map<ServerIndex, agreement::Birth> Readmission::births() const {
+  std::map<ServerIndex, agreement::Birth> births;
   for (const auto& [peer, life] : peers_) {
-    if (life.since() > 0) births[peer] = life.since();
+    if (life.since() > 0) births[peer] = birth_in(life);
   }
-  if (!own_.amnesiac() && own_.life().since() > 0) births[options_.self] = own_.life().since();
+  if (!own_.amnesiac() && own_.life().since() > 0) births[options_.self] = birth_in(own_.life());
   return births;
 }
 
@@ -83,8 +89,23 @@ void Readmission::start(Actions& actions) {
 
 void Readmission::on_timer(Actions& actions) {
   const std::size_t before = actions.sends.size();
+  heeded_.clear();
   ask_all(actions);
   if (actions.sends.size() > before) actions.timer = voting() ? kTellAgain : kAskAgain;
+  if (state_ != State::kLearning || !own_.bounded()) return;
+  tell_bounds(actions);
+  if (!actions.timer) actions.timer = kTellAgain;
+}
+
+// Also to those that have answered: some may need the bound of its views to enter theirs.
+void Readmission::tell_bounds(Actions& actions) const {
+  wire::Introduction out;
+  out.mutable_awaited()->set_sequence(own_.stable_bound());
+  for (ServerIndex peer = 0; peer < options_.quorums.peers; ++peer) {
+    if (peer == options_.self) continue;
+    actions.sends.emplace_back(peer, out);
+    if (answered(peer)) ask(peer, actions);
+  }
 }
 
 bool Readmission::answered(ServerIndex peer) const {
@@ -115,7 +136,7 @@ void Readmission::on_answer(ServerIndex from, const wire::HelloAnswer& answer,
                             const Standing& standing, Actions& actions) {
   if (answer.nonce() != own_.life().nonce()) return;  // to an earlier run
   if (answer.own().incarnation() > 0) heard(from, answer.own(), actions);
-  if (answer.refused()) return on_refusal(from, answer, actions);
+  if (answer.refused()) return on_refusal(from, answer, standing, actions);
   if (state_ == State::kLearning) {
     // Given before the new memory was on record there, it promises nothing about the old one.
     if (answer.known().since() < asked_since_) return;
@@ -128,7 +149,8 @@ void Readmission::on_answer(ServerIndex from, const wire::HelloAnswer& answer,
   actions.admitted = true;
 }
 
-void Readmission::on_refusal(ServerIndex from, const wire::HelloAnswer& answer, Actions& actions) {
+void Readmission::on_refusal(ServerIndex from, const wire::HelloAnswer& answer,
+                             const Standing& standing, Actions& actions) {
   const std::uint64_t known = answer.known().incarnation();
   wire::Life& life = *own_.mutable_life();
   // Said before that peer heard that we know.
@@ -136,10 +158,22 @@ void Readmission::on_refusal(ServerIndex from, const wire::HelloAnswer& answer, 
   refused_[from] = known;
   if (refused_.size() >= options_.quorums.one_correct()) return lose_memory(actions);
   // One alone knows of a later life, or lies: it costs a number, once each time that we ask.
-  if (state_ != State::kLearning || own_.bounded() || known >= kHighest) return;
-  life.set_incarnation(known + 1);
-  life.set_since(known + 1);
+  // Answers and bounds stay: all that was promised before them is from before the old number, too.
+  // Not before this run is known to be of no old copy: that one has to lose its bounds, too.
+  const bool unbounded = state_ == State::kLearning && !own_.bounded();
+  if (!unbounded && !voting() && answers_.size() < witnesses()) return;
+  if (life.since() == 0 || known < life.since() || known >= kHighest) return;
+  if (!heeded_.insert(from).second) return;
+  life.set_incarnation(std::max(known, life.incarnation()) + 1);
+  life.set_since(life.incarnation());
   actions.durable = true;
+  if (state_ == State::kLearning) {
+    actions.memory_lost = true;
+    return;
+  }
+  // What it promised since its memory began it still knows, up to the view that it is in.
+  life.set_view_bound(std::max<View>(life.view_bound(), standing.view));
+  actions.reborn[options_.self] = birth_in(life);
 }
 
 // --- answering
@@ -149,7 +183,7 @@ bool Readmission::fits(const wire::Hello& hello, const wire::Life& known) const 
   if (same_run(now, known)) return true;
   if (now.incarnation() <= known.incarnation()) return false;
   // A memory that begins after all that is known here has nothing to show for before.
-  const bool fresh = hello.recovering() && now.since() > known.incarnation();
+  const bool fresh = now.since() > known.incarnation();
   return fresh || (now.count() >= known.count() && now.since() >= known.since());
 }
 
@@ -174,11 +208,15 @@ void Readmission::on_hello(ServerIndex from, const wire::Hello& hello, const Sta
 
 void Readmission::put_on_record(ServerIndex from, const wire::Life& life, Actions& actions) {
   wire::Life& known = peers_[from];
-  if (life.since() > known.since()) actions.reborn[from] = life.since();
+  const bool born = bears(life, known);
+  if (born) actions.reborn[from] = birth_in(life);
   if (same_run(known, life)) {
-    if (known.count() >= life.count() && known.since() >= life.since()) return;
+    if (known.count() >= life.count() && !born) return;
     known.set_count(std::max(known.count(), life.count()));
-    known.set_since(std::max(known.since(), life.since()));
+    if (born) {
+      known.set_since(life.since());
+      known.set_view_bound(life.view_bound());
+    }
   } else {
     known = life;
   }
@@ -189,14 +227,14 @@ void Readmission::put_on_record(ServerIndex from, const wire::Life& life, Action
 bool Readmission::heard(ServerIndex from, const wire::Life& life, Actions& actions) {
   if (from == options_.self || from >= options_.quorums.peers) return true;
   wire::Life& known = peers_[from];
-  if (same_run(known, life)) {
+  if (same_run(known, life) && !bears(life, known)) {
     if (life.count() > known.count()) {
       known.set_count(life.count());
       dirty_.insert(from);
     }
     return true;
   }
-  if (life.incarnation() <= known.incarnation()) return false;
+  if (!same_run(known, life) && life.incarnation() <= known.incarnation()) return false;
   const bool durable = actions.durable;
   put_on_record(from, life, actions);
   actions.durable = durable;  // with the next durable step: nothing was promised
@@ -207,13 +245,20 @@ bool Readmission::heard(ServerIndex from, const wire::Life& life, Actions& actio
 
 void Readmission::lose_memory(Actions& actions) {
   std::uint64_t highest = own_.life().incarnation();
+  std::vector<std::uint64_t> words;
   for (const auto& [peer, known] : refused_) {
     if (known < kHighest) highest = std::max(highest, known);
+    words.push_back(known);
   }
+  // Of so many one is by a correct peer: the lowest of the highest such is true, however high.
+  const std::size_t enough = options_.quorums.one_correct();
+  std::sort(words.begin(), words.end(), std::greater<>());
+  highest = std::max(highest, words.at(enough - 1));
   state_ = State::kLearning;
   wire::Life& life = *own_.mutable_life();
   life.set_incarnation(highest + 1);
   life.set_since(highest + 1);
+  life.set_view_bound(0);
   asked_since_ = life.since();
   own_.set_amnesiac(true);
   own_.set_bounded(false);
@@ -239,9 +284,11 @@ void Readmission::set_bounds(const Standing& standing, Actions& actions) {
   }
   if (complete < witnesses()) return;
   own_.set_bounded(true);
-  own_.set_view_bound(view);
+  own_.mutable_life()->set_view_bound(view);
   own_.set_stable_bound(stable + kIntervals * options_.checkpoint_interval);
   actions.durable = true;
+  tell_bounds(actions);
+  actions.timer = kAskAgain;
 }
 
 void Readmission::observe(const Standing& standing, Actions& actions) {
@@ -249,13 +296,15 @@ void Readmission::observe(const Standing& standing, Actions& actions) {
   if (!own_.bounded()) set_bounds(standing, actions);
   const bool beyond = own_.bounded() && answers_.size() >= witnesses() && !standing.changing &&
                       standing.stable >= own_.stable_bound() &&
-                      standing.installed >= own_.view_bound();
+                      standing.installed >= own_.life().view_bound();
   if (!beyond) return;
   own_.set_amnesiac(false);
   own_.set_bounded(false);
   state_ = State::kVoting;
+  refused_.clear();
   for (const auto& [peer, answer] : answers_) confirmed_.insert(peer);
   actions.durable = true;
+  actions.reborn[options_.self] = birth_in(own_.life());
   actions.admitted = true;
 }
 

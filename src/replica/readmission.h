@@ -18,7 +18,8 @@
 // view it has installed and which checkpoint is stable there. An answer is *complete* once the
 // server itself has got that far, so that liars cannot make it wait. With `witnesses()` complete
 // answers the bounds are: views from the highest, sequences above the highest checkpoint + 4
-// intervals. It votes when its own stable checkpoint and installed view have reached them.
+// intervals. It votes when its own stable checkpoint and installed view have reached them; until
+// then it tells the others what it waits for, and they bring the site there (awaited.h).
 //
 // Pure; not thread-safe. Peer messages are bounded by their types and may all be lies.
 #pragma once
@@ -29,6 +30,7 @@
 #include <utility>
 #include <vector>
 
+#include "agreement/core.h"
 #include "common/ids.h"
 #include "common/quorum.h"
 #include "common/time.h"
@@ -39,6 +41,10 @@ namespace steward::replica {
 class Readmission {
  public:
   enum class State { kAsking, kVoting, kLearning };
+
+  // Checkpoint intervals from the stable checkpoint of one that shared a quorum with the forgotten
+  // life to the last sequence that this can have voted for: two windows of two.
+  static constexpr Sequence kIntervals = 4;
 
   struct Options {
     ServerIndex self = 0;
@@ -66,9 +72,9 @@ class Readmission {
     bool durable = false;  // own_record() and dirty records come before the sends, on disk
     std::vector<std::pair<ServerIndex, wire::Introduction>> sends;
     std::optional<Duration> timer;
-    bool memory_lost = false;                     // promise nothing until `admitted`
-    bool admitted = false;                        // vote from now on
-    std::map<ServerIndex, std::uint64_t> reborn;  // peers, and when their memory begins
+    bool memory_lost = false;                        // promise nothing until `admitted`
+    bool admitted = false;                           // vote from now on
+    std::map<ServerIndex, agreement::Birth> reborn;  // whose memory begins anew; maybe this one's
   };
 
   Readmission(const Options& options, Stored stored);
@@ -77,7 +83,7 @@ class Readmission {
   bool voting() const { return state_ == State::kVoting; }
   const wire::Life& life() const { return own_.life(); }
   // When the memory of each began, where not at first. Without the own one while it learns.
-  std::map<ServerIndex, std::uint64_t> births() const;
+  std::map<ServerIndex, agreement::Birth> births() const;
 
   void start(Actions& actions);
   void on_timer(Actions& actions);
@@ -109,13 +115,15 @@ class Readmission {
                 Actions& actions);
   void on_answer(ServerIndex from, const wire::HelloAnswer& answer, const Standing& standing,
                  Actions& actions);
-  void on_refusal(ServerIndex from, const wire::HelloAnswer& answer, Actions& actions);
+  void on_refusal(ServerIndex from, const wire::HelloAnswer& answer, const Standing& standing,
+                  Actions& actions);
   bool fits(const wire::Hello& hello, const wire::Life& known) const;
   void put_on_record(ServerIndex from, const wire::Life& life, Actions& actions);
   void lose_memory(Actions& actions);
   void set_bounds(const Standing& standing, Actions& actions);
   void ask(ServerIndex peer, Actions& actions) const;
   void ask_all(Actions& actions) const;
+  void tell_bounds(Actions& actions) const;
   bool answered(ServerIndex peer) const;
 
   const Options options_;
@@ -127,6 +135,7 @@ class Readmission {
   std::set<ServerIndex> dirty_;
   std::set<ServerIndex> confirmed_;
   std::map<ServerIndex, std::uint64_t> refused_;  // the incarnation that they hold against us
+  std::set<ServerIndex> heeded_;                  // whose refusal cost a number since we asked
   std::map<ServerIndex, Answer> answers_;         // while it learns
 };
 

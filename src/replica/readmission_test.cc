@@ -47,21 +47,26 @@ class Site {
 
   // Delivers until nothing is under way.
   void run() {
-    while (!under_way_.empty()) {
-      auto [from, to, message] = std::move(under_way_.front());
-      under_way_.pop_front();
-      Server& one = servers_[to];
-      if (lie && message.has_hello() && liars.contains(to)) {
-        wire::Introduction out;
-        *out.mutable_answer() = lie(message.hello());
-        under_way_.push_back({to, from, std::move(out)});
-        continue;
-      }
-      if (!one.run || cut.contains({from, to}) || cut.contains({to, from})) continue;
-      Readmission::Actions actions;
-      one.run->receive(from, message, one.standing, actions);
-      perform(to, actions);
+    while (step()) {
     }
+  }
+  // Delivers one message; false when there is none.
+  bool step() {
+    if (under_way_.empty()) return false;
+    auto [from, to, message] = std::move(under_way_.front());
+    under_way_.pop_front();
+    Server& one = servers_[to];
+    if (lie && message.has_hello() && liars.contains(to)) {
+      wire::Introduction out;
+      *out.mutable_answer() = lie(message.hello());
+      under_way_.push_back({to, from, std::move(out)});
+      return true;
+    }
+    if (!one.run || cut.contains({from, to}) || cut.contains({to, from})) return true;
+    Readmission::Actions actions;
+    one.run->receive(from, message, one.standing, actions);
+    perform(to, actions);
+    return true;
   }
   void tick(ServerIndex server) {
     Readmission::Actions actions;
@@ -127,7 +132,7 @@ class Site {
   void perform(ServerIndex server, const Readmission::Actions& actions) {
     if (actions.durable) save(server);
     servers_[server].lost += actions.memory_lost ? 1 : 0;
-    for (const auto& [peer, since] : actions.reborn) servers_[server].reborn[peer] = since;
+    for (const auto& [peer, birth] : actions.reborn) servers_[server].reborn[peer] = birth.since;
     for (const auto& [to, message] : actions.sends) under_way_.push_back({server, to, message});
   }
 
@@ -194,7 +199,7 @@ TEST_P(EveryShape, AWipedServerKnowsItAndIsReadmittedBeyondItsBounds) {
   EXPECT_FALSE(site_.own(last()).bounded()) << "it has not seen what the others speak of";
   site_.stand(last(), 3, 5 * kInterval);
   ASSERT_TRUE(site_.own(last()).bounded());
-  EXPECT_EQ(site_.own(last()).view_bound(), 3U);
+  EXPECT_EQ(site_.own(last()).life().view_bound(), 3U);
   EXPECT_EQ(site_.own(last()).stable_bound(), 9 * kInterval);
   site_.stand(last(), 3, 8 * kInterval);
   EXPECT_EQ(site_.state(last()), State::kLearning);
@@ -245,6 +250,29 @@ TEST_P(EveryShape, OfTwoCopiesTheSecondIsRefused) {
   site_.start(last());
   site_.run();
   EXPECT_EQ(site_.state(last()), State::kLearning);
+}
+
+// The highest number that is believed is not one after which nobody is.
+TEST(Readmission, ALiarCannotUseUpTheNumbers) {
+  Site site(7, 2, true);
+  site.start_all();
+  site.liars = {0};
+  site.lie = [](const wire::Hello& hello) {
+    wire::HelloAnswer answer;
+    answer.set_nonce(hello.life().nonce());
+    answer.set_refused(true);
+    answer.mutable_known()->set_incarnation((std::uint64_t{1} << 48) - 1);
+    return answer;
+  };
+  for (std::uint64_t losses = 0; losses < 2; ++losses) {
+    site.wipe(6);
+    site.start(6);
+    for (int step = 0; step < 1000 && site.step(); ++step) {
+    }
+    ASSERT_LE(site.lost(6), losses + 2) << "it goes round and round";
+    site.stand(6, 0, 4 * kInterval);
+    EXPECT_EQ(site.state(6), State::kVoting);
+  }
 }
 
 TEST_P(EveryShape, AVoteOfAnEarlierLifeDoesNotCount) {
@@ -410,6 +438,53 @@ TEST(Liars, CostAnAmnesiacServerANumberWithEachRefusal) {
   ASSERT_EQ(site.state(3), State::kLearning);
   site.stand(3, 0, 4 * kInterval);
   EXPECT_EQ(site.state(3), State::kVoting);
+}
+
+// --- what it waits for
+
+std::vector<Sequence> awaited_in(const Readmission::Actions& actions) {
+  std::vector<Sequence> awaited;
+  for (const auto& [to, message] : actions.sends) {
+    if (message.has_awaited()) awaited.push_back(message.awaited().sequence());
+  }
+  return awaited;
+}
+
+TEST(Waiting, IsToldToAllUntilItIsReadmitted) {
+  Site site(4, 1, true);
+  site.start_all();
+  site.wipe(3);
+  site.start(3);
+  site.run();
+  site.tick(3);
+  ASSERT_EQ(site.state(3), State::kLearning);
+  for (int repeat = 0; repeat < 3; ++repeat) {
+    Readmission::Actions again;
+    site.at(3).on_timer(again);
+    EXPECT_EQ(awaited_in(again), std::vector<Sequence>(3, 4 * kInterval));
+    EXPECT_TRUE(again.timer.has_value()) << "or it would say so only once";
+  }
+  site.stand(3, 0, 4 * kInterval);
+  ASSERT_EQ(site.state(3), State::kVoting);
+  Readmission::Actions later;
+  site.at(3).on_timer(later);
+  EXPECT_TRUE(awaited_in(later).empty());
+}
+
+TEST(Waiting, GoesOnAfterARestart) {
+  Site site(4, 1, true);
+  site.start_all();
+  site.wipe(3);
+  site.start(3);
+  site.run();
+  site.tick(3);
+  ASSERT_EQ(site.state(3), State::kLearning);
+  site.stop(3);
+  site.start(3);
+  site.run();
+  Readmission::Actions again;
+  site.at(3).on_timer(again);
+  EXPECT_EQ(awaited_in(again), std::vector<Sequence>(3, 4 * kInterval));
 }
 
 // --- what it is for

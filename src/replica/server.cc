@@ -8,6 +8,10 @@
 namespace steward::replica {
 namespace {
 
+// Empty batches come at least as often, in parts of the time-out after which a leader is replaced:
+// well before one of them would be late.
+constexpr int kSlowestEmptyPart = 16;
+
 agreement::Options local_options(const ClusterConfig& config, ServerId self,
                                  const Readmission& readmission) {
   agreement::Options options;
@@ -53,7 +57,11 @@ Server::Impl::Impl(Options options)
                 keys_->sites[self_.site].site->shares_prove_themselves()}),
       keeper_(self_.server, std::move(options.share)),
       forwarder_(config_, self_),
-      fetch_(self_.server, static_cast<std::uint32_t>(site_.servers.size())) {
+      fetch_(self_.server, static_cast<std::uint32_t>(site_.servers.size()), site_.faults,
+             nonce_ << 32),
+      donor_(site_.faults, config_.ordering.transfer_rate_bits_per_s / 8),
+      awaited_({Readmission::kIntervals * config_.ordering.checkpoint_interval,
+                config_.timeouts.view_change / kSlowestEmptyPart}) {
   queue_.hold_back_unless([this](const wire::SiteData& data) { return machine_.ready_for(data); });
 }
 
@@ -62,17 +70,8 @@ Status Server::Impl::open(const storage::Store& store) {
   if (!stored) return stored.error();
   evidence_ = std::move(stored->evidence);
   for (const auto& [server, evidence] : evidence_) signing_.distrust(server);
-  if (stored->snapshot > 0) {
-    pages_.load(std::move(stored->pages));
-    const bool sound = pages_.root() == stored->snapshot_digest &&
-                       machine_.load(pages_.range(0, kExecutionPage)) && execution_.load() &&
-                       machine_.executed() == stored->snapshot;
-    if (!sound) {
-      return Error{ErrorCode::kCorrupt,
-                   "the stored snapshot does not match its digest: wipe the data directory, and "
-                   "the server fetches its state from the others"};
-    }
-    snapshots_[stored->snapshot] = pages_.pages();
+  if (!load_snapshot(*stored)) {
+    return Error{ErrorCode::kCorrupt, "the stored snapshot does not match its digest"};
   }
   const auto protocol = site_.protocol == LocalProtocol::kPbft ? agreement::Protocol::kPbft
                                                                : agreement::Protocol::kPaxos;
@@ -93,28 +92,19 @@ void Server::Impl::start() {
   core_->start(actions);
   apply(std::move(actions));
   replaying_ = false;
-  if (!snapshots_.empty() && snapshots_.rbegin()->first > core_->progress().stable) {
-    const auto& [sequence, pages] = *snapshots_.rbegin();
+  const auto& snapshots = donor_.snapshots();
+  if (!snapshots.empty() && snapshots.rbegin()->first > core_->progress().stable) {
+    const auto& [sequence, pages] = *snapshots.rbegin();
     step_core(agreement::CheckpointTaken{sequence, pages_root(pages)});
   }
+  set_move_timer();
   (void)execution_.take_replies();
   resume_from_state();
   Readmission::Actions asking;
   readmission_->start(asking);
   apply(std::move(asking));
+  if (!evidence_.empty()) on_evidence_timer();
   settle();
-}
-
-// What follows from the logical machine's state as a whole, rebuilt or fetched, and not from the
-// events that led to it.
-void Server::Impl::resume_from_state() {
-  follow_refresh();
-  for (const site::LmTimerArm& arm : machine_.armed_timers()) arm_lm_timer(arm);
-  for (const auto& [batch, signing] : machine_.unacknowledged_batches()) start_signing(signing);
-  for (const auto& [site, link] : machine_.links()) {
-    queue_.forget_site_data(site, link.next_in(), link.last_ack_number());
-    pump(site);
-  }
 }
 
 void Server::Impl::step(Input input) {
@@ -155,7 +145,8 @@ void Server::Impl::handle(TimerFired input) {
       return apply(std::move(actions));
     }
     case TimerClass::kAckRepeat:
-      return forwarder_.on_ack_timer(site);
+      return forwarder_.on_ack_timer(
+          {static_cast<SiteId>(number >> 32), static_cast<ServerIndex>(number)});
     case TimerClass::kSigning: {
       signing_timer_ = false;
       site::SigningActions actions;
@@ -167,18 +158,21 @@ void Server::Impl::handle(TimerFired input) {
     case TimerClass::kForward:
       forward_timer_ = false;
       return flush_forward();
-    case TimerClass::kFetch: {
-      if (!fetch_.active()) return;
-      StateFetch::Requests requests;
-      fetch_.on_timer(requests);
-      apply(std::move(requests));
-      return;
-    }
+    case TimerClass::kFetch:
+      return on_fetch_timer();
+    case TimerClass::kDonor:
+      return on_donor_timer();
+    case TimerClass::kMovePages:
+      return on_move_timer();
     case TimerClass::kIntroduce: {
       Readmission::Actions actions;
       readmission_->on_timer(actions);
       return apply(std::move(actions));
     }
+    case TimerClass::kIdle:
+      return on_idle_timer();
+    case TimerClass::kEvidence:
+      return on_evidence_timer();
     case TimerClass::kLate:
       late_timer_ = false;
       return watch_forwarded();
@@ -196,6 +190,7 @@ void Server::Impl::settle() {
   apply(std::move(readmission));
   follow_view();
   follow_leader_site();
+  follow_awaited();
   propose();
   expect_work();
   answer_clients();
@@ -257,6 +252,7 @@ wire::StatusReply Server::Impl::status() {
   count("machine.", machine_.rejections());
   count("wide.", machine_.wide_core().rejections());
   add_key_status(reply);
+  add_transfer_status(reply);
   reply.set_silent(to_string(readmission_->state()));
   return reply;
 }

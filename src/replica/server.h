@@ -4,8 +4,8 @@
 //   0. replaces the file with the key share by `new_share`, durably, where there is one;
 //   1. hands `write` to the disk (synced when `sync`);
 //   2. sends what is in `sends` at once when it is not a promise; a promise leaves only when this
-//      and every earlier write is durable. `to_self` messages come back through
-//      Verifier::from_self, under the same rule;
+//      and every earlier write, up to the last with `sync`, are durable. `to_self` messages come
+//      back through Verifier::from_self, under the same rule;
 //   3. the rest in any order.
 // Not thread-safe: the protocol thread owns it.
 #pragma once

@@ -1,5 +1,4 @@
-// How a server deals with clients, with updates on their way to the leader site, and with peers
-// that need its state or have the state that it needs.
+// How a server deals with clients, and with updates on their way to the leader site.
 
 #include <algorithm>
 
@@ -10,7 +9,6 @@
 namespace steward::replica {
 namespace {
 
-constexpr Duration kFetchRetry = 500ms;
 constexpr std::size_t kMaxParkedQueries = 4096;
 constexpr std::size_t kMaxParkedBytes = 16 << 20;
 
@@ -107,70 +105,6 @@ void Server::Impl::on(ConnectionId connection, const wire::StatusRequest& in) {
   *answer.message.mutable_status_reply() = status();
   answer.message.mutable_status_reply()->set_id(in.id());
   out_.to_clients.push_back(std::move(answer));
-}
-
-// --- snapshots, given and taken
-
-void Server::Impl::on(ServerId from, const wire::ManifestRequest& in) {
-  const auto snapshot = snapshots_.find(in.sequence());
-  if (snapshot == snapshots_.end()) return reject("manifest: no such snapshot");
-  send({from}, wire::KIND_MANIFEST, manifest(in.sequence(), snapshot->second));
-}
-
-void Server::Impl::on(ServerId from, const wire::PagesRequest& in) {
-  const auto snapshot = snapshots_.find(in.sequence());
-  if (snapshot == snapshots_.end()) return reject("pages: no such snapshot");
-  send({from}, wire::KIND_PAGES, answer_pages(in.sequence(), snapshot->second, in));
-}
-
-void Server::Impl::on(ServerId from, const wire::Manifest& in) {
-  StateFetch::Requests requests;
-  fetch_.on_manifest(from.server, in, pages_.pages(), requests);
-  apply(std::move(requests));
-}
-
-void Server::Impl::on(ServerId from, const wire::Pages& in) {
-  StateFetch::Requests requests;
-  fetch_.on_pages(from.server, in, requests);
-  apply(std::move(requests));
-}
-
-void Server::Impl::apply(StateFetch::Requests requests) {
-  const bool asked = !requests.manifests.empty() || !requests.pages.empty();
-  for (const auto& [to, request] : requests.manifests) {
-    send({in_site(to)}, wire::KIND_MANIFEST_REQUEST, request);
-  }
-  for (const auto& [to, request] : requests.pages) {
-    send({in_site(to)}, wire::KIND_PAGES_REQUEST, request);
-  }
-  // What nobody asked for does not move the timer: it would keep a silent source in its place.
-  if (asked) set_timer(timer_id(TimerClass::kFetch), kFetchRetry);
-  if (auto snapshot = fetch_.take_complete()) install(std::move(*snapshot));
-}
-
-void Server::Impl::install(StateFetch::Snapshot snapshot) {
-  const Sequence sequence = snapshot.certificate.sequence();
-  if (sequence <= machine_.executed()) return;
-  pages_.replace(std::move(snapshot.pages));
-  // Certified by a quorum of the site: that it does not load is our own mistake.
-  STEWARD_CHECK(machine_.load(pages_.range(0, kExecutionPage)));
-  STEWARD_CHECK(execution_.load());
-  STEWARD_CHECK(machine_.executed() == sequence);
-  pages_.save_changes(out_.write);
-  const auto digest = crypto::Digest::from(snapshot.certificate.digest());
-  STEWARD_CHECK(digest.has_value());
-  layout::put_marker(sequence, *digest, out_.write);
-  out_.sync = true;
-  snapshots_.clear();
-  snapshots_[sequence] = pages_.pages();
-  for (const auto& [timer, generation] : lm_timers_) {
-    out_.timers.push_back({timer_id(TimerClass::kLogicalMachine, timer), std::nullopt});
-  }
-  lm_timers_.clear();
-  expiries_.clear();
-  queue_.forget_drawn();
-  step_core(agreement::SnapshotInstalled{snapshot.certificate});
-  resume_from_state();
 }
 
 }  // namespace steward::replica

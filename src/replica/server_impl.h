@@ -1,8 +1,8 @@
-// The inside of replica::Server, in seven files: server.cc composes and dispatches,
+// The inside of replica::Server, in eight files: server.cc composes and dispatches,
 // server_ordering.cc orders and executes events of the site, server_views.cc watches who leads it,
 // server_lives.cc keeps it from voting while it may have forgotten something, server_keys.cc renews
 // the key share and keeps evidence, server_wide.cc sees to updates that are for another site,
-// server_clients.cc deals with clients and recovery.
+// server_clients.cc deals with clients, server_transfer.cc gives and takes snapshots.
 #pragma once
 
 #include <deque>
@@ -13,10 +13,13 @@
 #include <string>
 
 #include "agreement/core.h"
+#include "replica/awaited.h"
 #include "replica/execution.h"
 #include "replica/page_set.h"
+#include "replica/page_staging.h"
 #include "replica/readmission.h"
 #include "replica/server.h"
+#include "replica/state_donor.h"
 #include "replica/state_fetch.h"
 #include "replica/store_layout.h"
 #include "site/blink/forwarder.h"
@@ -55,10 +58,8 @@ class Server::Impl {
   void on(ServerId from, const wire::ShareRequest& in);
   void on(ServerId from, const SiteDataReceived& in);
   void on(ServerId from, const ForwardedUpdates& in);
-  void on(ServerId from, const wire::ManifestRequest& in);
-  void on(ServerId from, const wire::Manifest& in);
-  void on(ServerId from, const wire::PagesRequest& in);
-  void on(ServerId from, const wire::Pages& in);
+  void on(ServerId from, const wire::StateRequest& in);
+  void on(ServerId from, const wire::StateAnswer& in);
   void on(ServerId from, const RefreshReceived& in);
   void on(ServerId from, const Accusation& in);
   void on(ServerId from, const wire::Introduction& in);
@@ -90,13 +91,20 @@ class Server::Impl {
   bool heard_in_time(ServerId from, const LocalAgreement& in);
   void hold_back();
   void stamp();
+  void follow_awaited();
+  void on_idle_timer();
 
   // --- the key share, and evidence (server_keys.cc)
   void follow_refresh();
   void apply(site::KeeperActions actions);
   void on_refresh_timer();
   void on_judged(const site::Judged& judged);
-  void keep_evidence(ServerIndex server, const std::string& reason, const Bytes& header);
+  void keep_evidence(ServerIndex server, wire::Offence offence, const Bytes& header);
+  // Is there evidence against it that others believe, too?
+  bool convinces(ServerIndex server) const;
+  bool is_signed_share(ServerIndex server, const Bytes& encoded) const;
+  void show(const wire::Evidence& evidence);
+  void on_evidence_timer();
   void add_key_status(wire::StatusReply& reply) const;
 
   // --- the site's leader (server_views.cc)
@@ -107,6 +115,21 @@ class Server::Impl {
   void forget_settled();
   void share_queues(const std::set<std::uint64_t>& stamps);
   void share(const site::EventQueue::Waiting& waiting, const std::vector<ServerId>& to);
+
+  // --- snapshots (server_transfer.cc)
+  bool load_snapshot(layout::Stored& stored);
+  void fetch(const wire::StableCheckpoint& certificate, ServerIndex from);
+  void apply(StateFetch::Actions actions);
+  void apply(StateDonor::Answers answers);
+  void on_fetch_timer();
+  void on_donor_timer();
+  void on_move_timer();
+  void set_move_timer();
+  void keep_snapshot(Sequence local, const crypto::Digest& digest);
+  void install(StateFetch::Snapshot snapshot);
+  void forget_fetched();
+  void resume_from_state();
+  void add_transfer_status(wire::StatusReply& reply) const;
 
   // --- updates for the leader site (server_wide.cc)
   void forward(const CheckedUpdate& update);
@@ -122,9 +145,6 @@ class Server::Impl {
   void accept_update(const CheckedUpdate& update, bool pass_on);
   void answer_clients();
   void answer_query(ConnectionId connection, const wire::Query& query);
-  void apply(StateFetch::Requests requests);
-  void resume_from_state();
-  void install(StateFetch::Snapshot snapshot);
 
   // --- outputs
   template <class Message>
@@ -153,10 +173,15 @@ class Server::Impl {
   site::ShareKeeper keeper_;
   site::blink::Forwarder forwarder_;
   StateFetch fetch_;
+  StateDonor donor_;  // snapshots of the last checkpoints, for peers that lag
+  PageStaging staging_;
   std::optional<Readmission> readmission_;  // from open on
   std::vector<Outgoing> held_back_;         // said once this server may vote
+  Awaited awaited_;
+  bool idle_timer_ = false;
+  Sequence idle_at_ = 0;    // committed when the timer was set
+  bool empty_due_ = false;  // somebody waits for a sequence, and nothing else is ordered
 
-  std::map<Sequence, Pages> snapshots_;  // at the last checkpoints, for peers that lag
   bool replaying_ = false;
   Sequence proposed_ = 0;  // highest local sequence proposed by this server
 
@@ -177,9 +202,13 @@ class Server::Impl {
   std::map<site::LmTimerId, std::uint64_t> lm_timers_;
   std::map<site::LmTimerId, std::map<ServerIndex, std::pair<std::uint64_t, Bytes>>> expiries_;
   bool signing_timer_ = false;
+  bool fetch_timer_ = false;
+  bool donor_timer_ = false;
+  bool move_timer_ = false;
   bool refresh_timer_ = false;
   std::map<ServerIndex, wire::Evidence> evidence_;  // the first against each server of the site
   std::set<ServerIndex> judging_;                   // accusers whose accusation is being judged
+  Duration show_after_{0};                          // evidence again
 
   std::vector<CheckedUpdate> to_forward_;
   bool forward_timer_ = false;
@@ -220,6 +249,10 @@ enum class TimerClass : std::uint64_t {
   kRefresh,
   kWatch,
   kIntroduce,
+  kIdle,
+  kEvidence,
+  kDonor,
+  kMovePages,
   kLate,
 };
 constexpr TimerId timer_id(TimerClass timer_class, std::uint64_t number = 0) {

@@ -1,12 +1,18 @@
 // How a server renews its share of the site's key, and what it keeps against others of its site.
 
+#include <algorithm>
+
 #include "replica/server_impl.h"
+#include "wire/signing.h"
 
 namespace steward::replica {
 namespace {
 
 // What the log does not show yet of a renewal is said again.
 constexpr Duration kRepeatRefresh = 500ms;
+// Evidence is shown again after this, then after twice as long, and so on.
+constexpr Duration kShowAgain = 1s;
+constexpr Duration kShowSeldom = 64s;
 
 const char* to_string(site::KeyRefresh::Phase phase) {
   switch (phase) {
@@ -28,7 +34,7 @@ void Server::Impl::follow_refresh() {
   site::KeeperActions actions;
   keeper_.follow(machine_.key_refresh(), actions);
   for (const auto& [epoch, dealer] : machine_.key_refresh().cheats()) {
-    keep_evidence(dealer, "dealt a wrong subshare when the site's key shares were renewed", {});
+    keep_evidence(dealer, wire::OFFENCE_WRONG_DEAL, {});
   }
   apply(std::move(actions));
 }
@@ -78,26 +84,61 @@ void Server::Impl::on(ConnectionId connection, const RefreshOrdered& in) {
 
 // --- evidence
 
-// The first against each server is kept, and shown to the others if it can convince them.
-void Server::Impl::keep_evidence(ServerIndex server, const std::string& reason,
-                                 const Bytes& header) {
-  if (evidence_.contains(server)) return;
+// The first against each server is kept, or the first that can convince the others, who are shown
+// it.
+void Server::Impl::keep_evidence(ServerIndex server, wire::Offence offence, const Bytes& header) {
+  const bool for_all = is_signed_share(server, header);
+  if (convinces(server) || (!for_all && evidence_.contains(server))) return;
   wire::Evidence& evidence = evidence_[server];
   evidence.set_server(server);
-  evidence.set_reason(reason);
-  evidence.set_header(header);
+  evidence.set_offence(offence);
+  evidence.set_header(for_all ? header : Bytes());
   layout::put_evidence(evidence, out_.write);
   out_.sync = true;
   signing_.distrust(server);
-  wire::SignedHeader shown;
-  if (header.empty() || !shown.ParseFromString(header) || others().empty()) return;
-  send(others(), wire::KIND_ACCUSATION, shown);
+  if (!for_all) return;
+  show(evidence);
+  show_after_ = kShowAgain;
+  set_timer(timer_id(TimerClass::kEvidence), show_after_);
+}
+
+// Signatures of shares are not looked at while the shares are right.
+bool Server::Impl::is_signed_share(ServerIndex server, const Bytes& encoded) const {
+  wire::SignedHeader header;
+  if (encoded.empty() || !header.ParseFromString(encoded)) return false;
+  const Bytes statement =
+      wire::server_statement(domain_, wire::KIND_SHARE, in_site(server), header.body());
+  return keys_->signatures->verify(keys_->sites[self_.site].servers.at(server), statement,
+                                   header.signature());
+}
+
+bool Server::Impl::convinces(ServerIndex server) const {
+  const auto evidence = evidence_.find(server);
+  return evidence != evidence_.end() && !evidence->second.header().empty();
+}
+
+// Nobody can judge a share of an epoch that is over.
+void Server::Impl::show(const wire::Evidence& evidence) {
+  wire::SignedHeader header;
+  wire::Share share;
+  const bool telling = !evidence.header().empty() && header.ParseFromString(evidence.header()) &&
+                       share.ParseFromString(header.body()) &&
+                       share.share_epoch() == signing_.keys()->epoch();
+  if (!telling || others().empty()) return;
+  send(others(), wire::KIND_ACCUSATION, header);
   out_.sends.back().promise = true;
+}
+
+// Somebody may have been down or cut off, or behind with the renewal of keys.
+void Server::Impl::on_evidence_timer() {
+  for (const auto& [server, evidence] : evidence_) show(evidence);
+  show_after_ = std::clamp(2 * show_after_, Duration(kShowAgain), Duration(kShowSeldom));
+  set_timer(timer_id(TimerClass::kEvidence), show_after_);
 }
 
 void Server::Impl::on(ServerId from, const Accusation& in) {
   const site::SigningKeysPtr& keys = signing_.keys();
-  const bool needless = evidence_.contains(in.accused) || evidence_.contains(from.server);
+  const bool needless = convinces(in.accused) || evidence_.contains(from.server);
   const bool judgeable = in.share.share_epoch() == keys->epoch() && in.accused != self_.server &&
                          (!in.share.proof().empty() || keys->key->shares_prove_themselves());
   const auto root = crypto::Digest::from(in.share.root());
@@ -115,9 +156,9 @@ void Server::Impl::on(ServerId from, const Accusation& in) {
 void Server::Impl::on_judged(const site::Judged& judged) {
   judging_.erase(judged.accuser);
   if (judged.guilty) {
-    keep_evidence(judged.accused, "gave a wrong share of a signature", judged.header);
+    keep_evidence(judged.accused, wire::OFFENCE_WRONG_SHARE, judged.header);
   } else {
-    keep_evidence(judged.accuser, "accused a server whose share was right", {});
+    keep_evidence(judged.accuser, wire::OFFENCE_FALSE_ACCUSATION, {});
   }
 }
 

@@ -1,6 +1,7 @@
 // How a server is kept from voting while it may have forgotten what it voted for: readmission.h.
 
 #include "common/check.h"
+#include "replica/promises.h"
 #include "replica/server_impl.h"
 
 namespace steward::replica {
@@ -8,6 +9,9 @@ namespace {
 
 // Held back while the server asks, which is one round trip in the site unless too few answer.
 constexpr std::size_t kMaxHeldBack = 1024;
+// Others are told of an awaited sequence after this part of a leader's time-out, and again.
+constexpr int kTellAwaitedPart = 16;
+
 bool speaks_for_server(wire::Kind kind) {
   return kind == wire::KIND_TIMER_EXPIRED || kind == wire::KIND_SHARE ||
          kind == wire::KIND_REFRESH || kind == wire::KIND_ACCUSATION;
@@ -25,6 +29,10 @@ Readmission::Standing Server::Impl::standing() const {
 }
 
 void Server::Impl::on(ServerId from, const wire::Introduction& in) {
+  if (in.has_awaited()) {
+    const agreement::Progress now = core_->progress();
+    return awaited_.ask(from.server, in.awaited().sequence(), now.stable, now.committed);
+  }
   Readmission::Actions actions;
   readmission_->receive(from.server, in, standing(), actions);
   apply(std::move(actions));
@@ -40,7 +48,7 @@ bool Server::Impl::heard_in_time(ServerId from, const LocalAgreement& in) {
 }
 
 void Server::Impl::apply(Readmission::Actions actions) {
-  for (const auto& [peer, since] : actions.reborn) step_core(agreement::PeerReborn{peer, since});
+  for (const auto& [peer, birth] : actions.reborn) step_core(agreement::PeerReborn{peer, birth});
   if (actions.memory_lost) {
     reject("readmission: this server has forgotten what it promised");
     held_back_.clear();
@@ -55,7 +63,7 @@ void Server::Impl::apply(Readmission::Actions actions) {
   if (actions.durable) out_.sync = true;
   for (auto& [to, message] : actions.sends) {
     send({in_site(to)}, wire::KIND_INTRODUCTION, message);
-    out_.sends.back().promise = true;
+    out_.sends.back().promise = binds(message);
   }
   if (actions.timer) set_timer(timer_id(TimerClass::kIntroduce), *actions.timer);
 }
@@ -82,6 +90,41 @@ void Server::Impl::hold_back() {
   out_.sends = std::move(sends);
 }
 
+// --- sequences that others wait for (awaited.h)
+
+// The time without a batch. A follower gives the leader longer.
+void Server::Impl::follow_awaited() {
+  const agreement::Progress now = core_->progress();
+  if (!voting() || !awaited_.highest(now.committed)) {
+    empty_due_ = false;
+    return;
+  }
+  if (idle_timer_ && idle_at_ == now.committed) return;
+  empty_due_ = false;
+  idle_timer_ = true;
+  idle_at_ = now.committed;
+  Duration after = awaited_.pace(now.committed);
+  if (now.leader != self_.server) after += config_.timeouts.view_change / kTellAwaitedPart;
+  set_timer(timer_id(TimerClass::kIdle), after);
+}
+
+// Whoever was asked tells the others: the leader may not have been, nor those who would replace it.
+void Server::Impl::on_idle_timer() {
+  idle_timer_ = false;
+  const agreement::Progress now = core_->progress();
+  const auto highest = awaited_.highest(now.committed);
+  if (!voting() || !highest || now.committed != idle_at_) return;
+  empty_due_ = true;
+  idle_timer_ = true;
+  set_timer(timer_id(TimerClass::kIdle), config_.timeouts.view_change / kTellAwaitedPart);
+  if (now.leader == self_.server) return;
+  wire::Introduction out;
+  out.mutable_awaited()->set_sequence(*highest);
+  send(others(), wire::KIND_INTRODUCTION, out);
+}
+
+// --- what leaves
+
 // Each durable step is counted, and what is promised says which one it rests on.
 void Server::Impl::stamp() {
   if (out_.sync) {
@@ -92,6 +135,7 @@ void Server::Impl::stamp() {
     }
   }
   for (Outgoing& outgoing : out_.sends) {
+    STEWARD_CHECK(binding(outgoing.kind) != Binding::kAlways || outgoing.promise);
     if (outgoing.promise && is_local_protocol(outgoing.kind)) outgoing.life = readmission_->life();
   }
 }

@@ -1,6 +1,7 @@
 // How a server orders the events of its site, executes them and lets the site speak as one.
 
 #include "common/check.h"
+#include "replica/promises.h"
 #include "replica/server_impl.h"
 
 namespace steward::replica {
@@ -8,19 +9,12 @@ namespace {
 
 // A timer proof is repeated until the time-out has been ordered.
 constexpr Duration kRepeatExpiry = 500ms;
-// Checkpoints kept for peers that fetch one.
-constexpr std::size_t kKeptSnapshots = 3;
 // While batches are in flight, the next one waits until it is this full: half a batch.
 constexpr std::size_t kFullEnough = 2;
 
 bool is_signed(const wire::AgreementMessage& body) {
   return body.has_pre_prepare() || body.has_prepare() || body.has_commit() ||
          body.has_checkpoint() || body.has_view_change() || body.has_new_view();
-}
-
-// Leaves only after what it rests on is durable.
-bool is_vote(const wire::AgreementMessage& body) {
-  return is_signed(body) || body.has_proposal() || body.has_accept();
 }
 
 wire::Kind kind_of(const wire::AgreementMessage& body) {
@@ -55,9 +49,7 @@ void Server::Impl::apply(agreement::Actions actions) {
   }
   for (const agreement::Commit& one : actions.commits) commit(one);
   if (actions.fetch && actions.fetch->certificate.sequence() > machine_.executed()) {
-    StateFetch::Requests requests;
-    fetch_.begin(actions.fetch->certificate, actions.fetch->from, requests);
-    apply(std::move(requests));
+    fetch(actions.fetch->certificate, actions.fetch->from);
   }
 }
 
@@ -71,7 +63,7 @@ void Server::Impl::send_agreement(agreement::Send send) {
     outgoing.to = others();
   }
   outgoing.promise = send.promise;
-  STEWARD_CHECK(!is_vote(send.body) || send.promise);
+  STEWARD_CHECK(!binds(send.body) || send.promise);
   outgoing.sign = signs_ && is_signed(send.body);
   outgoing.kind = kind_of(send.body);
   outgoing.body = send.body.SerializeAsString();
@@ -84,11 +76,16 @@ void Server::Impl::propose() {
     const bool idle = proposed_ <= core_->progress().committed;
     if (!idle && queue_.bytes() < config_.ordering.max_batch_bytes / kFullEnough) return;
     std::vector<Bytes> items = queue_.take();
-    if (items.empty()) return;
+    if (items.empty()) break;
     proposed_ = std::max(proposed_, core_->progress().committed) + 1;
     out_.marks.push_back({Mark::Kind::kOrderingStarted, proposed_});
     step_core(agreement::Propose{wire::make_batch(std::move(items))});
   }
+  // An empty batch does nothing at all but to bring the site on, and is no matter of latencies.
+  if (!empty_due_ || !core_->can_propose() || proposed_ > core_->progress().committed) return;
+  empty_due_ = false;
+  proposed_ = core_->progress().committed + 1;
+  step_core(agreement::Propose{wire::make_batch({})});
 }
 
 void Server::Impl::commit(const agreement::Commit& commit) {
@@ -113,11 +110,7 @@ void Server::Impl::take_checkpoint(Sequence local) {
   pages_.apply(changes, 0);
   execution_.flush();
   const crypto::Digest digest = pages_.root();
-  pages_.save_changes(out_.write);
-  layout::put_marker(local, digest, out_.write);
-  out_.sync = true;
-  snapshots_[local] = pages_.pages();
-  while (snapshots_.size() > kKeptSnapshots) snapshots_.erase(snapshots_.begin());
+  keep_snapshot(local, digest);
   step_core(agreement::CheckpointTaken{local, digest});
 }
 
@@ -218,7 +211,7 @@ void Server::Impl::apply(site::SigningActions actions) {
     send_signed(wire::KIND_SHARE, share, {in_site(to)});
   }
   for (const site::Blame& blame : actions.blames) {
-    keep_evidence(blame.server, blame.reason, blame.header);
+    keep_evidence(blame.server, blame.offence, blame.header);
   }
   for (const wire::ShareRequest& request : actions.requests) {
     send(others(), wire::KIND_SHARE_REQUEST, request);
@@ -253,8 +246,8 @@ void Server::Impl::apply(site::blink::ForwarderActions actions) {
   for (const auto& timer : actions.retransmit_timers) {
     out_.timers.push_back({timer_id(TimerClass::kRetransmit, timer.link), timer.after});
   }
-  for (const auto& timer : actions.ack_timers) {
-    out_.timers.push_back({timer_id(TimerClass::kAckRepeat, timer.link), timer.after});
+  for (const auto& [to, after] : actions.ack_timers) {
+    set_timer(timer_id(TimerClass::kAckRepeat, std::uint64_t{to.site} << 32 | to.server), after);
   }
   site::SigningActions signing;
   for (const site::BatchNumber batch : actions.wanted) signing_.want(batch, signing);
@@ -270,7 +263,7 @@ void Server::Impl::on(ServerId from, const SiteDataReceived& in) {
   if (last != 0 && last < link.next_in()) {
     reject("site data: repeated");
     site::blink::ForwarderActions actions;
-    forwarder_.repeat_ack(site, machine_, signing_, actions);
+    if (from.site == site) forwarder_.repeat_ack(from, machine_, signing_, actions);
     return apply(std::move(actions));
   }
   queue_.add_site_data(in.data);

@@ -27,7 +27,7 @@ void Server::Impl::expect_work() {
     return machine_.armed(timer, generation);
   };
   queue_.forget_timeouts_unless(armed);
-  const bool expected = queue_.has_work() && !fetch_.active();
+  const bool expected = (queue_.has_work() || empty_due_) && !fetch_.active();
   if (expected != std::exchange(work_expected_, expected)) {
     step_core(agreement::WorkExpected{expected});
     follow_view();
@@ -72,7 +72,7 @@ void Server::Impl::watch_queues() {
   std::set<std::uint64_t> to_share;
   for (const site::EventQueue::Waiting& one : queue_.waiting(0)) {
     const auto known = watched_.find(one.stamp);
-    if (known == watched_.end()) {
+    if (known == watched_.end() || one.held_back) {
       watched[one.stamp] = {Duration(0), now.committed, std::nullopt};
       continue;
     }
@@ -87,7 +87,7 @@ void Server::Impl::watch_queues() {
       queue.shared = queue.age;
     }
     const bool passed_over = queue.age >= config_.timeouts.fair && now.committed > queue.committed;
-    starved = starved || (one.work && passed_over);
+    starved = starved || passed_over;
   }
   watched_ = std::move(watched);
   share_queues(to_share);

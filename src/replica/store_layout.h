@@ -2,13 +2,17 @@
 // order:
 //   r <sequence:8> <kind:1>   records of the local protocol (agreement::Record)
 //   p <key:4>                 pages of the last snapshot
+//   f <number:8> <key:4>      fetched pages: those of the number that the marker names stand over
+//                             the pages under p; later numbers are of a fetch under way
 //   s                         SnapshotMarker: which checkpoint the pages are
 //   e <server:4>              Evidence against a server of the site
 //   i                         OwnLife: this server's run, and what it has forgotten (readmission.h)
 //   l <server:4>              Life: the newest known of another server of the site
 #pragma once
 
+#include <map>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "agreement/core.h"
@@ -22,6 +26,7 @@ namespace steward::replica::layout {
 
 Bytes record_key(Sequence sequence, std::uint8_t kind);
 Bytes page_key(PageKey key);
+Bytes fetched_key(std::uint64_t number, PageKey key);
 Bytes snapshot_key();
 
 void put_record(const agreement::Record& record, storage::WriteBatch& batch);
@@ -30,11 +35,19 @@ void truncate_records(Sequence last, storage::WriteBatch& batch);
 void put_evidence(const wire::Evidence& evidence, storage::WriteBatch& batch);
 void put_own_life(const wire::OwnLife& life, storage::WriteBatch& batch);
 void put_life(ServerIndex server, const wire::Life& life, storage::WriteBatch& batch);
-void put_marker(Sequence sequence, const crypto::Digest& digest, storage::WriteBatch& batch);
+// Erases the fetched pages of this number, those put into `batch` before included.
+void erase_fetched(std::uint64_t number, storage::WriteBatch& batch);
+// `overlay`: the number of the fetched pages that stand over the stored ones; 0: none do.
+void put_marker(Sequence sequence, const crypto::Digest& digest, std::uint64_t overlay,
+                storage::WriteBatch& batch);
 
 struct Stored {
   std::vector<agreement::Record> records;
-  std::map<PageKey, Bytes> pages;
+  std::map<PageKey, Bytes> pages;  // those of the overlay included
+  std::uint64_t overlay = 0;
+  std::set<PageKey> overlaid;
+  // Fetched pages of all other numbers; nothing was promised about them.
+  std::map<std::uint64_t, std::map<PageKey, Bytes>> fetched;
   std::map<ServerIndex, wire::Evidence> evidence;
   Sequence snapshot = 0;  // 0: none
   crypto::Digest snapshot_digest;

@@ -13,7 +13,7 @@ TEST(StoreLayoutReview, TruncatingTakesBackWhatTheSameBatchPut) {
   put_record({1, 4, "first"}, batch);
   put_record({8, 4, "last"}, batch);
   put_record({9, 4, "kept"}, batch);
-  put_marker(16, crypto::Digest{}, batch);
+  put_marker(16, crypto::Digest{}, 0, batch);
   truncate_records(8, batch);
   ASSERT_EQ(batch.puts.size(), 3U);
   EXPECT_EQ(batch.puts[0].first, record_key(0, 2));

@@ -1,10 +1,12 @@
 #include "replica/verifier.h"
 
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/wire_format_lite.h>
+
 #include <algorithm>
 #include <deque>
 #include <set>
 
-#include "crypto/merkle.h"
 #include "site/blink/link.h"
 #include "wire/limits.h"
 
@@ -104,11 +106,35 @@ std::size_t max_body_bytes(wire::Kind kind) {
   if (kind == wire::KIND_ACCUSATION) return 4 * limits::kMaxShareBytes;
   if (kind == wire::KIND_REFRESH) return limits::kMaxDealBytes + (1 << 10);
   if (kind == wire::KIND_SITE_DATA) return 2 * limits::kMaxSiteDataBytes;  // see check_site_data
-  if (kind == wire::KIND_PAGES_REQUEST) return 8 * limits::kMaxPagesPerMessage;
+  if (kind == wire::KIND_STATE_REQUEST) return limits::kMaxStateRequestBytes;
   const bool large = kind == wire::KIND_VIEW_CHANGE ||  // see decode_about_views
-                     kind == wire::KIND_FORWARD || kind == wire::KIND_MANIFEST ||
-                     kind == wire::KIND_PAGES;
+                     kind == wire::KIND_FORWARD || kind == wire::KIND_STATE;
   return large ? limits::kMaxFrameBytes : 1 << 10;
+}
+
+// More pieces than an answer may have are refused before they are parsed: each costs many times its
+// size in memory.
+bool has_too_many_pieces(BytesView body) {
+  google::protobuf::io::CodedInputStream in(reinterpret_cast<const std::uint8_t*>(body.data()),
+                                            static_cast<int>(body.size()));
+  std::size_t pieces = 0;
+  while (const std::uint32_t tag = in.ReadTag()) {
+    using Wire = google::protobuf::internal::WireFormatLite;
+    if (!Wire::SkipField(&in, tag)) return false;  // malformed: parsing says so
+    const bool piece = Wire::GetTagFieldNumber(tag) == wire::StateAnswer::kGroupsFieldNumber ||
+                       Wire::GetTagFieldNumber(tag) == wire::StateAnswer::kPagesFieldNumber;
+    if (piece && ++pieces > limits::kMaxPagesPerMessage) return true;
+  }
+  return false;
+}
+
+Result<Inbound> decode_state(const wire::Envelope& envelope) {
+  if (has_too_many_pieces(envelope.body())) {
+    return Error{ErrorCode::kTooLarge, "too many pages"};
+  }
+  auto answer = parse<wire::StateAnswer>(envelope.body(), "part of a snapshot");
+  if (!answer) return answer.error();
+  return Inbound(std::move(*answer));
 }
 
 // Messages that stand as evidence carry their sender's signature where peers may lie.
@@ -249,17 +275,8 @@ Result<Inbound> Verifier::decode(ServerId from, const wire::Envelope& envelope, 
   if (kind == wire::KIND_ACCUSATION) return decode_accusation(envelope, work);
   if (kind == wire::KIND_INTRODUCTION) return plain(wire::Introduction(), "introduction");
   if (kind == wire::KIND_SHARE_REQUEST) return plain(wire::ShareRequest(), "share request");
-  if (kind == wire::KIND_MANIFEST_REQUEST) return plain(wire::ManifestRequest(), "request");
-  if (kind == wire::KIND_MANIFEST) return plain(wire::Manifest(), "manifest");
-  if (kind == wire::KIND_PAGES_REQUEST) return plain(wire::PagesRequest(), "request");
-  if (kind == wire::KIND_PAGES) {
-    auto pages = parse<wire::Pages>(envelope.body(), "pages");
-    if (!pages) return pages.error();
-    if (static_cast<std::size_t>(pages->pages_size()) > limits::kMaxPagesPerMessage) {
-      return Error{ErrorCode::kTooLarge, "too many pages"};
-    }
-    return Inbound(std::move(*pages));
-  }
+  if (kind == wire::KIND_STATE_REQUEST) return plain(wire::StateRequest(), "request");
+  if (kind == wire::KIND_STATE) return decode_state(envelope);
   return bad_input("unknown kind of message");
 }
 
@@ -304,11 +321,22 @@ Status Verifier::check_certificate(const wire::AgreementMessage& body, Work& wor
   if (!local_signs_) return {};
   const Certificate certificate = certificate_in(body);
   if (certificate.proofs == nullptr) return {};
-  if (static_cast<std::size_t>(certificate.proofs->size()) > limits::kMaxProofs) {
+  // Bounded, fields that nobody knows included: it goes on into view changes, which have room for
+  // so much (limits::max_view_change_bytes).
+  constexpr std::size_t kRest = 256;
+  constexpr std::size_t kFraming = 8;
+  const std::uint32_t quorum = config_.sites[self_.site].quorums().quorum();
+  if (static_cast<std::uint32_t>(certificate.proofs->size()) > quorum) {
     return Error{ErrorCode::kTooLarge, "too many proofs"};
+  }
+  if (body.ByteSizeLong() > kRest + quorum * (limits::kMaxVoteBytes + kFraming)) {
+    return Error{ErrorCode::kTooLarge, "a certificate too large"};
   }
   std::set<ServerIndex> signers;
   for (const Bytes& proof : *certificate.proofs) {
+    if (proof.size() > limits::kMaxVoteBytes) {
+      return Error{ErrorCode::kTooLarge, "a vote too large"};
+    }
     auto header = parse<wire::SignedHeader>(proof, "proof");
     if (!header) return header.error();
     if (header->body() != certificate.vote) return bad_input("a proof of something else");
@@ -316,8 +344,7 @@ Status Verifier::check_certificate(const wire::AgreementMessage& body, Work& wor
     if (!status) return status.error();
     signers.insert(header->server());
   }
-  if (signers.size() < config_.sites[self_.site].quorums().quorum())
-    return bad_input("too few proofs for a certificate");
+  if (signers.size() != quorum) return bad_input("too few proofs for a certificate");
   return {};
 }
 
@@ -425,35 +452,6 @@ Status Verifier::check_leaf(const wire::SiteData& data, const wire::Leaf& leaf, 
     return checked ? Status() : Status(checked.error());
   }
   return message ? check_wide_message(data.site(), leaf, work) : Status();
-}
-
-Status Verifier::check_path(const wire::SiteData& data, const wire::Leaf& leaf) const {
-  std::vector<crypto::Digest> path;
-  for (const Bytes& step : leaf.path()) {
-    const auto digest = crypto::Digest::from(step);
-    if (!digest || path.size() == limits::kMaxLeafPath) return bad_input("a malformed path");
-    path.push_back(*digest);
-  }
-  const Bytes statement = wire::leaf_statement(domain_, data.site(), leaf);
-  const auto root = crypto::merkle_root_from_path(crypto::merkle_leaf(statement), leaf.index(),
-                                                  data.leaf_count(), path);
-  if (!root || root->view() != data.root()) return bad_input("a leaf that is not in its tree");
-  return {};
-}
-
-Status Verifier::check_site_signature(const wire::SiteData& data, Work& work) const {
-  const auto root = crypto::Digest::from(data.root());
-  if (!root) return bad_input("a malformed root");
-  const Bytes statement =
-      wire::site_statement(domain_, data.site(), data.batch(), data.leaf_count(), *root);
-  const crypto::Digest digest = crypto::sha256_parts({statement, data.signature()});
-  if (cache_->contains(digest)) return {};
-  work.site_signatures.push_back(data.site());
-  if (!keys_->sites[data.site()].site->verify(statement, data.signature())) {
-    return bad_input("a site's signature does not hold");
-  }
-  cache_->add(digest);
-  return {};
 }
 
 // A quorum of sites stands behind it: those with proofs, and the sender, for which its signature on

@@ -38,19 +38,23 @@ TEST_F(VerifierReviewTest, SmallKindsOfMessagesAreSmall) {
   const std::string too_large = "a message too large for its kind";
   EXPECT_EQ(refusal(wire::KIND_AGREEMENT, Bytes(1 << 20, '\0')), too_large);
   EXPECT_EQ(refusal(wire::KIND_TIMER_EXPIRED, Bytes(1 << 20, '\0')), too_large);
-  EXPECT_EQ(refusal(wire::KIND_MANIFEST_REQUEST, Bytes(1 << 20, '\0')), too_large);
-  EXPECT_EQ(refusal(wire::KIND_PAGES_REQUEST, Bytes(1 << 20, '\0')), too_large);
-  wire::PagesRequest request;
-  for (std::size_t i = 0; i < limits::kMaxPagesPerMessage; ++i) request.add_keys(0xffffffff);
-  EXPECT_EQ(refusal(wire::KIND_PAGES_REQUEST, request.SerializeAsString()), "accepted");
+  EXPECT_EQ(refusal(wire::KIND_STATE_REQUEST, Bytes(1 << 20, '\0')), too_large);
+  wire::StateRequest request;
+  request.set_sequence(~0ULL);
+  request.set_number(~0ULL);
+  for (std::size_t i = 0; i < limits::kMaxPagesPerMessage; ++i) request.add_pages(0xffffffff);
+  for (std::size_t i = 0; i < limits::kMaxGroupsPerMessage; ++i) request.add_groups(0xffffffff);
+  EXPECT_EQ(refusal(wire::KIND_STATE_REQUEST, request.SerializeAsString()), "accepted");
 }
 
-TEST_F(VerifierReviewTest, PagesAreCounted) {
-  wire::Pages pages;
-  for (std::size_t i = 0; i < limits::kMaxPagesPerMessage; ++i) pages.add_pages();
-  EXPECT_EQ(refusal(wire::KIND_PAGES, pages.SerializeAsString()), "accepted");
-  pages.add_pages();
-  EXPECT_EQ(refusal(wire::KIND_PAGES, pages.SerializeAsString()), "too many pages");
+TEST_F(VerifierReviewTest, PiecesOfSnapshotsAreCounted) {
+  wire::StateAnswer answer;
+  for (std::size_t i = 0; i < limits::kMaxPagesPerMessage; ++i) answer.add_pages();
+  EXPECT_EQ(refusal(wire::KIND_STATE, answer.SerializeAsString()), "accepted");
+  answer.add_groups();
+  EXPECT_EQ(refusal(wire::KIND_STATE, answer.SerializeAsString()), "too many pages");
+  EXPECT_NE(refusal(wire::KIND_STATE, answer.SerializeAsString().substr(1)), "accepted");
+  EXPECT_NE(refusal(wire::KIND_STATE, "\x07"), "accepted");
 }
 
 // It would be kept until the server has reached the sequence that it asks for.

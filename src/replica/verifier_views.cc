@@ -17,6 +17,9 @@ Result<Message> parse(BytesView bytes, const char* what) {
   return message;
 }
 
+// What goes around a view change when it is passed on: who signed it, and the signature.
+constexpr std::size_t kPassedOnBytes = 512;
+
 template <class Vote>
 void copy_vote(const wire::Candidate& from, Vote& to) {
   to.set_view(from.view());
@@ -31,9 +34,10 @@ Result<Inbound> Verifier::decode_about_views(ServerId from, const wire::Envelope
   const std::uint32_t quorum = config_.sites[self_.site].quorums().quorum();
   const std::size_t limit =
       limits::max_view_change_bytes(quorum, config_.ordering.checkpoint_interval);
-  if (envelope.body().size() > limit) {
+  if (envelope.body().size() > limit + 2 * kPassedOnBytes) {
     return Error{ErrorCode::kTooLarge, "a view change too large"};
   }
+  std::size_t said_bytes = envelope.body().size();
   auto body = parse<wire::AgreementMessage>(envelope.body(), "message about views");
   if (!body) return body.error();
   auto message = std::make_shared<agreement::Message>();
@@ -46,6 +50,11 @@ Result<Inbound> Verifier::decode_about_views(ServerId from, const wire::Envelope
     auto inner = parse<wire::SignedHeader>(message->header, "evidence");
     if (!inner) return inner.error();
     header = std::move(*inner);
+    // Whoever accepts it can pass it on: with room for what this server adds.
+    if (message->header.size() > limit + kPassedOnBytes) {
+      return Error{ErrorCode::kTooLarge, "a view change too large"};
+    }
+    said_bytes = header.body().size();
     auto said = parse<wire::AgreementMessage>(header.body(), "evidence");
     if (!said) return said.error();
     body = std::move(said);
@@ -58,6 +67,7 @@ Result<Inbound> Verifier::decode_about_views(ServerId from, const wire::Envelope
     header.set_signature(envelope.signature());
     message->header = header.SerializeAsString();
   }
+  if (said_bytes > limit) return Error{ErrorCode::kTooLarge, "a view change too large"};
   if (!body->has_view_change() && !body->has_new_view()) {
     return bad_input("not a message about views");
   }

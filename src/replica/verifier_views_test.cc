@@ -126,6 +126,45 @@ TEST_F(VerifierViewsTest, TheSizeIsBounded) {
   EXPECT_EQ(refused(body), "a view change too large");
 }
 
+// What a server was shown as a certificate it shows in its own view changes.
+TEST_F(VerifierViewsTest, AStableCheckpointIsNoLargerThanAViewChangeHasRoomFor) {
+  wire::AgreementMessage stable = vote("stable", digest_);
+  for (const ServerIndex from : {0U, 1U, 3U}) {
+    wire::SignedHeader padded;
+    ASSERT_TRUE(padded.ParseFromString(proof(from, "checkpoint", digest_)));
+    Bytes bytes = padded.SerializeAsString();
+    const std::size_t padding = 20'000;  // a field that nobody knows: number 15, by length
+    bytes += static_cast<char>(15 << 3 | 2);
+    for (std::size_t left = padding; left > 0; left >>= 7) {
+      bytes += static_cast<char>((left & 0x7f) | (left > 0x7f ? 0x80 : 0));
+    }
+    bytes.append(padding, 'x');
+    stable.mutable_stable_checkpoint()->add_proofs(bytes);
+  }
+  const std::string verdict = refusal({0, 1}, frame({0, 1}, wire::KIND_AGREEMENT, stable));
+  EXPECT_NE(verdict, "accepted");
+  if (verdict != "accepted") return;
+  // All the room for candidates is taken: what a correct server says is refused.
+  wire::AgreementMessage body = view_change();
+  *body.mutable_view_change()->mutable_checkpoint() = stable.stable_checkpoint();
+  EXPECT_EQ(refused(body), "accepted");
+}
+
+TEST_F(VerifierViewsTest, WhatIsAcceptedCanBePassedOn) {
+  const std::size_t most = limits::max_view_change_bytes(3, config_.ordering.checkpoint_interval);
+  wire::AgreementMessage body;
+  body.mutable_view_change()->set_view(1);
+  Bytes& padding = *body.mutable_view_change()->mutable_checkpoint()->mutable_digest();
+  padding.resize(most - 64);
+  padding.resize(padding.size() + most - body.ByteSizeLong());
+  ASSERT_EQ(body.ByteSizeLong(), most);
+  wire::AgreementMessage shown;
+  shown.mutable_evidence()->set_header(
+      header({0, 1}, wire::KIND_VIEW_CHANGE, body.SerializeAsString()));
+  const std::string direct = refused(body);
+  EXPECT_EQ(refusal({0, 2}, frame({0, 2}, wire::KIND_VIEW_CHANGE, shown)), direct);
+}
+
 TEST_F(VerifierViewsTest, MutatedFramesNeverCrashAndNeverForge) {
   std::mt19937 random(5);
   const Bytes good = frame({0, 1}, wire::KIND_VIEW_CHANGE, view_change(), true);

@@ -46,12 +46,13 @@ Adversary::Adversary(const ClusterConfig& config, Random random,
                      std::vector<StrategyPtr> strategies)
     : config_(config), random_(random), strategies_(std::move(strategies)) {}
 
-std::vector<Parcel> Adversary::send(ServerId self, Duration now,
-                                    const replica::Outgoing& outgoing) {
+std::vector<Parcel> Adversary::send(ServerId self, Duration now, const replica::Outgoing& outgoing,
+                                    std::function<Bytes(wire::Kind kind, BytesView body)> sign) {
   std::vector<Parcel> parcels;
   for (const ServerId to : outgoing.to) parcels.push_back({to, outgoing});
   if (outgoing.to_self) parcels.push_back({self, outgoing});
-  const Scene here = scene(self, now);
+  Scene here = scene(self, now);
+  here.sign = std::move(sign);
   for (const StrategyPtr& strategy : strategies_) {
     std::vector<Parcel> out;
     for (Parcel& parcel : parcels) strategy->send(here, std::move(parcel), out);

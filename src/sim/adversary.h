@@ -8,6 +8,7 @@
 // Deterministic: all chance comes from the seed it is made with. Not thread-safe.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -34,6 +35,8 @@ struct Scene {
   Duration now{0};
   const ClusterConfig& config;
   Random& random;
+  // With the own key, what it sends of this kind. Empty where it hears or answers.
+  std::function<Bytes(wire::Kind kind, BytesView body)> sign = nullptr;
 };
 
 // One way to misbehave. By default all pass unchanged.
@@ -58,7 +61,8 @@ class Adversary {
   Adversary(const ClusterConfig& config, Random random, std::vector<StrategyPtr> strategies);
 
   // What leaves `self` in place of `outgoing`, its word to itself included.
-  std::vector<Parcel> send(ServerId self, Duration now, const replica::Outgoing& outgoing);
+  std::vector<Parcel> send(ServerId self, Duration now, const replica::Outgoing& outgoing,
+                           std::function<Bytes(wire::Kind kind, BytesView body)> sign);
   Frame receive(ServerId self, Duration now, ServerId from, Frame frame);
   Frame receive_from_client(ServerId self, Duration now, const Bytes& client, Frame frame);
   std::optional<wire::ClientMessage> answer(ServerId self, Duration now,
@@ -67,7 +71,7 @@ class Adversary {
   std::string name() const;  // of all strategies, as people read it
 
  private:
-  Scene scene(ServerId self, Duration now) { return {self, now, config_, random_}; }
+  Scene scene(ServerId self, Duration now) { return {self, now, config_, random_, nullptr}; }
 
   const ClusterConfig& config_;
   Random random_;

@@ -27,13 +27,23 @@ StrategyPtr censor_client(Bytes client);
 StrategyPtr censor_site(SiteId site);
 
 // --- The site as one machine (attacks_site.cc).
-StrategyPtr poison_shares();    // wrong shares of signatures, wrong proofs
-StrategyPtr lie_in_transfer();  // wrong manifests and pages
+// Wrong shares of signatures, wrong proofs; to all others, or to one of them.
+StrategyPtr poison_shares(std::optional<ServerId> only_to = {});
+StrategyPtr leave_shares_unsigned();
+StrategyPtr lie_in_transfer();  // wrong parts of snapshots
 StrategyPtr lie_to_clients();
 StrategyPtr withhold_site_data();  // neither forwards to other sites nor spreads what comes
 // Deals a wrong subshare to one holder, complains of right ones. Ideal keys only.
 StrategyPtr lie_in_renewal();
 StrategyPtr accuse_falsely();  // shows right shares of others around as wrong
+// Asks for ever that the site move on, as if it had to be readmitted: all, or all but the leader.
+StrategyPtr wait_for_ever(bool leader_too);
+
+// --- In the names of others (attacks_forgery.cc).
+// Certificates of empty batches and of states that are not, without a quorum's signatures; view
+// changes that others never sent.
+StrategyPtr forge_certificates();
+StrategyPtr withhold_state();  // neither manifests nor pages of snapshots
 
 // --- A whole site that lies, under wide PBFT (attacks_wide.cc). What its servers change in its
 // outputs they sign anew, which takes all of them.

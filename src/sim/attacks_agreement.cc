@@ -242,9 +242,9 @@ class Flood final : public Strategy {
       request.set_with_proof(true);
       return plain(to, wire::KIND_SHARE_REQUEST, request, false);
     }
-    wire::ManifestRequest request;
+    wire::StateRequest request;
     request.set_sequence(somewhere(scene));
-    return plain(to, wire::KIND_MANIFEST_REQUEST, request, false);
+    return plain(to, wire::KIND_STATE_REQUEST, request, false);
   }
 
   const std::uint32_t copies_;

@@ -188,7 +188,7 @@ std::vector<StrategyPtr> draw_strategies(const ClusterConfig& config,
                                          const crypto::KeyDirectory& keys, Random& random) {
   const Duration patience = config.timeouts.view_change;
   const auto draw = [&]() -> StrategyPtr {
-    switch (random.below(16)) {
+    switch (random.below(18)) {
       case 0:
         return mute();
       case 1:
@@ -217,6 +217,10 @@ std::vector<StrategyPtr> draw_strategies(const ClusterConfig& config,
         return withhold_site_data();
       case 14:
         return accuse_falsely();
+      case 15:
+        return withhold_state();
+      case 16:
+        return forge_certificates();
       default:
         return mutate(static_cast<std::uint32_t>(1 + random.below(20)));
     }
@@ -225,6 +229,7 @@ std::vector<StrategyPtr> draw_strategies(const ClusterConfig& config,
   for (std::uint64_t left = 1 + random.below(3); left > 0; --left) strategies.push_back(draw());
   if (random.below(2) == 0) strategies.push_back(lie_to_clients());
   if (random.below(2) == 0) strategies.push_back(lie_in_renewal());
+  if (random.below(4) == 0) strategies.push_back(wait_for_ever(random.below(2) == 0));
   return strategies;
 }
 

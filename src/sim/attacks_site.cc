@@ -24,10 +24,12 @@ void put(const Message& message, replica::Outgoing& outgoing) {
 // Some shares are wrong, some of the wrong ones for some peers only, some without their proof.
 class PoisonShares final : public Strategy {
  public:
+  explicit PoisonShares(std::optional<ServerId> only_to) : only_to_(only_to) {}
   std::string name() const override { return "poison shares"; }
   void send(const Scene& scene, Parcel parcel, std::vector<Parcel>& out) override {
     wire::Share share;
-    const bool shares = parcel.message.kind == wire::KIND_SHARE && parcel.to != scene.self &&
+    const bool victim = only_to_ ? parcel.to == *only_to_ : parcel.to != scene.self;
+    const bool shares = parcel.message.kind == wire::KIND_SHARE && victim &&
                         share.ParseFromString(parcel.message.body);
     if (shares) {
       const std::uint64_t choice = scene.random.below(8);
@@ -38,44 +40,56 @@ class PoisonShares final : public Strategy {
     }
     out.push_back(std::move(parcel));
   }
+
+ private:
+  const std::optional<ServerId> only_to_;
+};
+
+class LeaveSharesUnsigned final : public Strategy {
+ public:
+  std::string name() const override { return "leave shares unsigned"; }
+  void send(const Scene& /*scene*/, Parcel parcel, std::vector<Parcel>& out) override {
+    if (parcel.message.kind == wire::KIND_SHARE) parcel.message.sign = false;
+    out.push_back(std::move(parcel));
+  }
 };
 
 class LieInTransfer final : public Strategy {
  public:
   std::string name() const override { return "lie in transfer"; }
   void send(const Scene& scene, Parcel parcel, std::vector<Parcel>& out) override {
-    wire::Manifest manifest;
-    wire::Pages pages;
-    if (parcel.message.kind == wire::KIND_MANIFEST &&
-        manifest.ParseFromString(parcel.message.body)) {
-      alter(scene, manifest);
-      put(manifest, parcel.message);
-    }
-    if (parcel.message.kind == wire::KIND_PAGES && pages.ParseFromString(parcel.message.body)) {
-      alter(scene, pages);
-      put(pages, parcel.message);
+    wire::StateAnswer answer;
+    if (parcel.message.kind == wire::KIND_STATE && answer.ParseFromString(parcel.message.body)) {
+      alter(scene, answer);
+      put(answer, parcel.message);
     }
     out.push_back(std::move(parcel));
   }
 
  private:
-  template <class Message>
-  static void alter(const Scene& scene, Message& message) {
-    const int count = message.pages_size();
-    const std::uint64_t choice = scene.random.below(5);
-    if (choice == 0) message.set_sequence(message.sequence() + 1);
-    if (count == 0 || choice == 0) return;
-    auto* one = message.mutable_pages(
-        static_cast<int>(scene.random.below(static_cast<std::uint64_t>(count))));
-    if (choice == 1) one->set_key(one->key() + 1);
-    if (choice == 2) message.mutable_pages()->RemoveLast();
-    if (choice >= 3) spoil(scene, *one);
+  static void alter(const Scene& scene, wire::StateAnswer& answer) {
+    const std::uint64_t choice = scene.random.below(7);
+    if (choice == 6) answer.set_lacking(true);
+    if (choice == 0) answer.set_sequence(answer.sequence() + 1);
+    if (choice == 1) answer.set_number(answer.number() - 1);
+    if (choice == 2) return answer.clear_pages(), answer.clear_groups(), answer.clear_list();
+    if (choice < 2) return;
+    if (!answer.list().empty()) flip(*answer.mutable_list(), scene.random);
+    alter_piece(scene, choice, *answer.mutable_groups(),
+                [](wire::PageGroup& group) { return group.mutable_pages(); });
+    alter_piece(scene, choice, *answer.mutable_pages(),
+                [](wire::Page& page) { return page.mutable_content(); });
   }
-  static void spoil(const Scene& scene, wire::PageRef& page) {
-    flip(*page.mutable_digest(), scene.random);
-  }
-  static void spoil(const Scene& scene, wire::Page& page) {
-    flip(*page.mutable_content(), scene.random);
+
+  template <class Pieces, class Content>
+  static void alter_piece(const Scene& scene, std::uint64_t choice, Pieces& pieces,
+                          Content content) {
+    if (pieces.empty()) return;
+    const auto count = static_cast<std::uint64_t>(pieces.size());
+    auto& one = *pieces.Mutable(static_cast<int>(scene.random.below(count)));
+    if (choice == 3) one.set_key(one.key() + 1);
+    if (choice == 4) *pieces.Add() = one;
+    if (choice == 5) flip(*content(one), scene.random);
   }
 };
 
@@ -182,13 +196,44 @@ class AccuseFalsely final : public Strategy {
   std::map<ServerId, wire::SignedHeader> shares_;  // the last of each
 };
 
+// With each status, for as far as the others may believe.
+class WaitForEver final : public Strategy {
+ public:
+  explicit WaitForEver(bool leader_too) : leader_too_(leader_too) {}
+  std::string name() const override { return "wait for ever"; }
+  void send(const Scene& scene, Parcel parcel, std::vector<Parcel>& out) override {
+    wire::AgreementMessage body;
+    const ServerId to = parcel.to;
+    const bool standing = parcel.message.kind == wire::KIND_AGREEMENT && to != scene.self &&
+                          body.ParseFromString(parcel.message.body) && body.has_status();
+    out.push_back(std::move(parcel));
+    if (!standing) return;
+    const std::size_t servers = scene.config.sites[scene.self.site].servers.size();
+    if (!leader_too_ && body.status().view() % servers == to.server) return;
+    const Sequence reach = 4 * Sequence{scene.config.ordering.checkpoint_interval};
+    wire::Introduction introduction;
+    introduction.mutable_awaited()->set_sequence(body.status().stable() + reach);
+    replica::Outgoing asks;
+    asks.kind = wire::KIND_INTRODUCTION;
+    asks.body = introduction.SerializeAsString();
+    out.push_back({to, std::move(asks)});
+  }
+
+ private:
+  const bool leader_too_;
+};
+
 }  // namespace
 
-StrategyPtr poison_shares() { return std::make_unique<PoisonShares>(); }
+StrategyPtr poison_shares(std::optional<ServerId> only_to) {
+  return std::make_unique<PoisonShares>(only_to);
+}
+StrategyPtr leave_shares_unsigned() { return std::make_unique<LeaveSharesUnsigned>(); }
 StrategyPtr lie_in_transfer() { return std::make_unique<LieInTransfer>(); }
 StrategyPtr lie_to_clients() { return std::make_unique<LieToClients>(); }
 StrategyPtr withhold_site_data() { return std::make_unique<WithholdSiteData>(); }
 StrategyPtr lie_in_renewal() { return std::make_unique<LieInRenewal>(); }
 StrategyPtr accuse_falsely() { return std::make_unique<AccuseFalsely>(); }
+StrategyPtr wait_for_ever(bool leader_too) { return std::make_unique<WaitForEver>(leader_too); }
 
 }  // namespace steward::sim

@@ -1,6 +1,9 @@
 #include "sim/checker.h"
 
+#include <algorithm>
+
 #include "wire/client.pb.h"
+#include "wire/offence.h"
 
 namespace steward::sim {
 namespace {
@@ -72,7 +75,7 @@ void Checker::server_status(ServerId server, const wire::StatusReply& status) {
     const ServerId accused{server.site, evidence.server()};
     if (distrusts(accused)) continue;
     violation("no slander: server " + to_string(server) + " says that " + to_string(accused) + " " +
-              evidence.reason());
+              wire::to_string(evidence.offence()));
   }
 }
 
@@ -132,6 +135,18 @@ void Checker::server_at(ServerId server, Sequence sequence, const crypto::Digest
     violation("agreement: server " + to_string(server) + " has another state after sequence " +
               std::to_string(sequence));
   }
+}
+
+bool Checker::clients_waited(std::vector<Duration> longest, Duration allowed) {
+  if (longest.empty()) return true;
+  std::sort(longest.begin(), longest.end());
+  const Duration median = longest[longest.size() / 2];
+  if (longest.back() <= std::max(allowed, kUnfair * median)) return true;
+  violation("fairness: a client has waited " + std::to_string(longest.back().count() / 1000) +
+            " ms, more than " + std::to_string(allowed.count() / 1000) + " ms and than " +
+            std::to_string(kUnfair) + " times the median of clients, which is " +
+            std::to_string(median.count() / 1000) + " ms");
+  return false;
 }
 
 void Checker::update_completed(const Bytes& payload, const Bytes& result, Sequence sequence) {

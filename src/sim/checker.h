@@ -4,8 +4,10 @@
 //   order          a server executes sequence after sequence; only a restart goes back
 //   validity       what is executed is, byte for byte, what a client of the cluster signed
 //   one word       one vote of a server for each slot in its whole life, and none below its promise
+//   persist        what a vote promises is durable when it leaves (durability.h)
 //   no going back  views, stable checkpoints and executed sequences only grow between restarts
 //   no slander     no server holds a correct one to be faulty
+//   fairness       no client waits much longer than most of them, where all are to be served
 //   exactly once   what clients are told equals what an own, naive execution of the agreed history
 //                  gives, in which each session's timestamps count once and in order
 #pragma once
@@ -17,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "common/time.h"
 #include "crypto/key_directory.h"
 #include "replica/server.h"
 #include "steward/state_machine.h"
@@ -41,6 +44,11 @@ class Checker {
   void server_at(ServerId server, Sequence sequence, const crypto::Digest& state);
   // Payloads of updates are all different.
   void update_completed(const Bytes& payload, const Bytes& result, Sequence sequence);
+
+  // The longest waits of all clients that are to be served, so far. Each may be as long as
+  // `allowed`, and as kUnfair times the median of them. False: a violation.
+  static constexpr std::int64_t kUnfair = 8;
+  bool clients_waited(std::vector<Duration> longest, Duration allowed);
 
   void violation(std::string what);
   // Who hears of each at once; nobody unless asked for.

@@ -189,6 +189,16 @@ TEST_F(CheckerTest, NoticesSlanderOfCorrectServersOnly) {
   EXPECT_EQ(found(), "no slander");
 }
 
+TEST_F(CheckerTest, NoticesAClientThatWaitsMuchLongerThanMost) {
+  EXPECT_TRUE(checker_.clients_waited({}, 1s));
+  EXPECT_TRUE(checker_.clients_waited({1ms, 2ms, 1s}, 1s));
+  EXPECT_TRUE(checker_.clients_waited({1s, 2s, 16s}, 1s));  // all are slow
+  EXPECT_EQ(found(), "");
+  EXPECT_FALSE(checker_.clients_waited({1s, 2s, 16'001ms}, 1s));
+  EXPECT_EQ(found(), "fairness");
+  EXPECT_FALSE(checker_.clients_waited({1ms, 2ms, 1'001ms}, 1s));
+}
+
 TEST_F(CheckerTest, DoesNotListenToByzantineServers) {
   checker_.distrust({0, 1});
   execute({0, 1}, 7, {update(1, "a")});

@@ -16,7 +16,7 @@ std::size_t bytes_of(const storage::WriteBatch& batch) {
 void Disk::submit(storage::WriteBatch batch, bool sync, std::function<void()> done) {
   queue_.push_back({std::move(batch), sync, std::move(done)});
   complete_ready();
-  schedule(sync);
+  schedule(sync || failed_ != nullptr);
 }
 
 void Disk::schedule(bool sync) {
@@ -41,6 +41,7 @@ void Disk::start_sync() {
 void Disk::finish_sync(std::size_t entries) {
   syncing_ = false;
   next_event_.reset();
+  if (failed_) return std::function(failed_)();  // a copy, as it may be mended in there
   // Durable first, all of them: a `done` may submit more.
   std::deque<Entry> group;
   for (std::size_t i = 0; i < entries; ++i) {
@@ -60,7 +61,7 @@ void Disk::finish_sync(std::size_t entries) {
 
 // Unsynced writes with nothing synced before them are done at once.
 void Disk::complete_ready() {
-  if (completing_) return;
+  if (completing_ || failed_) return;
   completing_ = true;
   for (std::size_t i = 0; i < queue_.size() && !queue_[i].sync; ++i) {
     if (!queue_[i].done) continue;
@@ -82,6 +83,18 @@ void Disk::crash(Random& random) {
   syncing_ = false;
 }
 
+void Disk::replace(Image image) {
+  durable_ = std::move(image);
+  damaged_.reset();
+}
+
+void Disk::damage(Random& random) {
+  if (durable_.empty()) return;
+  auto record = durable_.begin();
+  std::advance(record, static_cast<long>(random.below(durable_.size())));
+  damaged_ = record->first;
+}
+
 std::size_t Disk::bytes() const {
   std::size_t bytes = 0;
   for (const auto& [key, value] : durable_) bytes += key.size() + value.size();
@@ -101,6 +114,11 @@ void Disk::apply(const storage::WriteBatch& batch) {
   }
 }
 
+const Bytes* Disk::find(BytesView key) const {
+  const auto found = durable_.find(key);
+  return found == durable_.end() ? nullptr : &found->second;
+}
+
 Status Disk::write(const storage::WriteBatch& batch, bool sync) {
   submit(batch, false, nullptr);
   if (!sync) return {};
@@ -110,6 +128,9 @@ Status Disk::write(const storage::WriteBatch& batch, bool sync) {
 }
 
 Result<std::vector<std::pair<Bytes, Bytes>>> Disk::scan(BytesView prefix) const {
+  if (damaged_ && damaged_->starts_with(prefix)) {
+    return Error{ErrorCode::kCorrupt, "a stored record fails its checksum"};
+  }
   std::vector<std::pair<Bytes, Bytes>> out;
   for (auto it = durable_.lower_bound(prefix);
        it != durable_.end() && it->first.starts_with(prefix); ++it) {

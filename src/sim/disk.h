@@ -1,7 +1,7 @@
 // A server's disk: what is synced stays, what is not is lost from some write on when the server
 // crashes. That is what the log of a real store makes of sectors that were torn, lost or written in
 // another order: it is read up to the first record whose checksum does not fit. Group commit as in
-// storage/log_writer.h.
+// storage/log_writer.h. It can fail, and can hold a damaged record, which is found as it is read.
 #pragma once
 
 #include <deque>
@@ -35,9 +35,18 @@ class Disk final : public storage::Store {
   // Between two runs of its server: another disk, empty or with the content of `image`.
   using Image = std::map<Bytes, Bytes, std::less<>>;
   Image image() const { return durable_; }
-  void replace(Image image) { durable_ = std::move(image); }
+  void replace(Image image);
+  // One of its records is damaged; none where it holds none.
+  void damage(Random& random);
+  bool damaged() const { return damaged_.has_value(); }
+
+  // From now on no write and no sync succeeds. The first that fails calls `failed`, which stops the
+  // server with crash(): how much of what was not durable is there then is unknown.
+  void fail(std::function<void()> failed) { failed_ = std::move(failed); }
+  void mend() { failed_ = nullptr; }
   void set_slowness(std::uint32_t times) { times_ = times; }  // for syncs not yet begun
 
+  const Bytes* find(BytesView key) const;  // what is durable of it; null when nothing is
   std::size_t unsynced_writes() const { return queue_.size(); }
 
   std::size_t bytes() const;  // what a restart would find
@@ -61,7 +70,9 @@ class Disk final : public storage::Store {
   EventQueue& events_;
   const DiskModel model_;
   Image durable_;
-  std::deque<Entry> queue_;  // written, not yet durable
+  std::optional<Bytes> damaged_;  // the key of a record
+  std::function<void()> failed_;  // empty: the disk works
+  std::deque<Entry> queue_;       // written, not yet durable
   std::uint32_t times_ = 1;
   bool syncing_ = false;
   bool completing_ = false;

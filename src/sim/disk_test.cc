@@ -88,6 +88,47 @@ TEST_F(DiskTest, UnsyncedWritesReachTheDiskByThemselves) {
   EXPECT_EQ(disk_.unsynced_writes(), 0U);
 }
 
+TEST_F(DiskTest, OneThatFailsCompletesNothingAndSaysSo) {
+  submit("a", true);
+  events_.run_until(1ms);
+  std::size_t failures = 0;
+  disk_.fail([&] {
+    ++failures;
+    disk_.crash(random_);
+  });
+  submit("b", false);
+  submit("c", true);
+  events_.run_until(1s);
+  EXPECT_EQ(done_, "a.");
+  EXPECT_EQ(failures, 1U);
+  EXPECT_TRUE(keys().starts_with("a"));
+  disk_.mend();
+  submit("d", true);
+  events_.run_until(2s);
+  EXPECT_EQ(done_, "a.d.");
+}
+
+TEST_F(DiskTest, ASyncUnderWayFailsToo) {
+  submit("a", true);
+  disk_.fail([&] { disk_.crash(random_); });
+  events_.run_until(1s);
+  EXPECT_EQ(done_, "");
+}
+
+TEST_F(DiskTest, ADamagedRecordIsNotAnAbsentOne) {
+  disk_.damage(random_);
+  EXPECT_FALSE(disk_.damaged()) << "there is nothing yet";
+  for (const char* key : {"a1", "a2"}) submit(key, true);
+  events_.run_until(1s);
+  disk_.damage(random_);
+  EXPECT_TRUE(disk_.damaged());
+  EXPECT_EQ(disk_.scan("a").error().code, ErrorCode::kCorrupt);
+  EXPECT_TRUE(disk_.scan("b").ok());
+  disk_.replace({});
+  EXPECT_FALSE(disk_.damaged());
+  EXPECT_EQ(keys(), "");
+}
+
 TEST_F(DiskTest, ErasesRangesAndKeys) {
   for (const char* key : {"a1", "a2", "b1", "c1"}) submit(key, true);
   events_.run_until(1s);

@@ -29,8 +29,9 @@ FaultKinds draw_subset(FaultKinds kinds, Random& random) {
   for (bool FaultKinds::*kind :
        {&FaultKinds::loss, &FaultKinds::delay, &FaultKinds::duplication, &FaultKinds::corruption,
         &FaultKinds::crashes, &FaultKinds::restart_loops, &FaultKinds::pauses,
-        &FaultKinds::slow_cpus, &FaultKinds::slow_disks, &FaultKinds::slow_links,
-        &FaultKinds::partitions, &FaultKinds::clocks, &FaultKinds::cuts, &FaultKinds::storms}) {
+        &FaultKinds::slow_cpus, &FaultKinds::slow_disks, &FaultKinds::failing_disks,
+        &FaultKinds::lost_disks, &FaultKinds::slow_links, &FaultKinds::partitions,
+        &FaultKinds::clocks, &FaultKinds::cuts, &FaultKinds::storms}) {
     const bool chosen = toss(random);
     kinds.*kind = kinds.*kind && chosen;
   }
@@ -60,6 +61,7 @@ class Planner {
   Planner(const ClusterConfig& config, const FaultKinds& kinds, Duration duration, Random random)
       : config_(config), duration_(duration), random_(random) {
     kinds_ = draw_subset(kinds, random_);
+    longest_calm_ = kLongestCalm / static_cast<std::int64_t>(1ULL << random_.below(4));
     for (SiteId site = 0; site < config.sites.size(); ++site) {
       for (ServerIndex i = 0; i < config.sites[site].servers.size(); ++i) all_.push_back({site, i});
     }
@@ -71,6 +73,7 @@ class Planner {
     for (SiteId site = 0; site < config_.sites.size(); ++site) add_server_outages(site, makers);
     if (kinds_.cuts) add_cuts();
     if (kinds_.storms) add_storms();
+    if (kinds_.lost_disks) add_backups();
     for (SiteId site = 0; site < config_.sites.size(); ++site) leave_servers_out(site, makers);
     if (kinds_.cuts) leave_sites_out();
     std::stable_sort(plan_.episodes.begin(), plan_.episodes.end(),
@@ -136,6 +139,12 @@ class Planner {
     if (kinds_.slow_disks) {
       makers.emplace_back([this](ServerId id) { return SlowDisk{id, strength(random_, 1024)}; });
     }
+    if (kinds_.failing_disks) makers.emplace_back([](ServerId id) { return FailDisk{id}; });
+    if (kinds_.lost_disks) {
+      makers.emplace_back([this](ServerId id) {
+        return LoseDisk{id, static_cast<LoseDisk::How>(random_.below(3))};
+      });
+    }
     if (kinds_.slow_links) {
       makers.emplace_back([this](ServerId id) { return SlowLinks{id, strength(random_, 4096)}; });
     }
@@ -148,12 +157,12 @@ class Planner {
 
   // Outages one after the other, each over before the next, all over before the end.
   void add_outages(const std::function<Fault()>& draw) {
-    Duration at = random_.between(Duration(0), std::min(kLongestCalm, duration_));
+    Duration at = random_.between(Duration(0), std::min(longest_calm_, duration_));
     while (true) {
       const Duration over = at + random_.between(kShortestOutage, kLongestOutage);
       if (over >= duration_) return;
       plan_.episodes.push_back({at, over, false, draw()});
-      at = over + random_.between(kShortestOutage, kLongestCalm);
+      at = over + random_.between(kShortestOutage, longest_calm_);
     }
   }
 
@@ -180,6 +189,13 @@ class Planner {
       add_outages([&] {
         return CutSite{pick(series, config_.site_faults, config_.sites.size()), true};
       });
+    }
+  }
+
+  void add_backups() {
+    for (const ServerId& server : all_) {
+      const Duration at = random_.between(Duration(0), duration_ / 2);
+      plan_.episodes.push_back({at, at, false, Backup{server}});
     }
   }
 
@@ -244,6 +260,7 @@ class Planner {
   const Duration duration_;
   Random random_;
   FaultKinds kinds_;
+  Duration longest_calm_{0};  // between two outages of one series
   std::vector<ServerId> all_;
   FaultPlan plan_;
 };
@@ -286,6 +303,15 @@ struct Describe {
   std::string operator()(const Rollback& fault) const {
     return "roll back " + to_string(fault.server);
   }
+  std::string operator()(const FailDisk& fault) const {
+    return (fault.on ? "no write succeeds at " : "writes succeed again at ") +
+           to_string(fault.server);
+  }
+  std::string operator()(const LoseDisk& fault) const {
+    static constexpr const char* kHow[] = {"wiped", "damaged", "rolled back"};
+    return fmt::format("disk of {} {}, if its site can bear it", to_string(fault.server),
+                       kHow[static_cast<std::size_t>(fault.how)]);
+  }
   std::string operator()(const Block& fault) const {
     return fmt::format("{} from {} to {}", fault.on ? "nothing gets" : "again", list(fault.from),
                        list(fault.to));
@@ -321,6 +347,8 @@ struct End {
   Maybe operator()(const Backup& /*fault*/) const { return std::nullopt; }
   Maybe operator()(const Wipe& fault) const { return Restart{fault.server}; }
   Maybe operator()(const Rollback& fault) const { return Restart{fault.server}; }
+  Maybe operator()(FailDisk fault) const { return off(fault); }
+  Maybe operator()(const LoseDisk& fault) const { return Restart{fault.server}; }
   Maybe operator()(Block fault) const { return off(std::move(fault)); }
 
   template <class Switched>

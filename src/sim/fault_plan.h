@@ -68,13 +68,28 @@ struct Wipe {
 struct Rollback {
   ServerId server;
 };
+// No write and no sync of its disk succeeds: the server stops as soon as it notices, and is started
+// when the disk works again.
+struct FailDisk {
+  ServerId server;
+  bool on = true;
+};
+// The server stops, and what it stored is gone, damaged or as it was backed up last: unless as many
+// of its site lie, or have lost their memory and were not readmitted yet, as may be faulty. Then it
+// only stops. Damaged data is refused when the server is started, and put aside. Restart starts it.
+struct LoseDisk {
+  enum class How { kWiped, kDamaged, kRolledBack };
+  ServerId server;
+  How how = How::kWiped;
+};
 struct Block {  // nothing gets from any of these to any of those; the way back is not touched
   std::vector<ServerId> from;
   std::vector<ServerId> to;
   bool on = true;
 };
-using Fault = std::variant<SetNetwork, Crash, Restart, RestartLoop, Pause, SlowCpu, SlowDisk,
-                           SlowLinks, SetClock, JumpClock, CutSite, Block, Backup, Wipe, Rollback>;
+using Fault =
+    std::variant<SetNetwork, Crash, Restart, RestartLoop, Pause, SlowCpu, SlowDisk, SlowLinks,
+                 SetClock, JumpClock, CutSite, Block, Backup, Wipe, Rollback, FailDisk, LoseDisk>;
 
 // What ends it; nullopt for what has no end.
 std::optional<Fault> ended(const Fault& fault);
@@ -105,14 +120,16 @@ struct FaultKinds {
   bool pauses = true;
   bool slow_cpus = true;
   bool slow_disks = true;
+  bool failing_disks = true;
+  bool lost_disks = true;  // wiped, damaged, rolled back
   bool slow_links = true;
   bool partitions = true;  // of servers, whole, in part and one-way
   bool clocks = true;      // that drift and jump
   bool cuts = true;        // of sites
   bool storms = true;      // that hit all servers at once, and stop the cluster for a while
 };
-inline constexpr FaultKinds kNoFaults{false, false, false, false, false, false, false,
-                                      false, false, false, false, false, false, false};
+inline constexpr FaultKinds kNoFaults{false, false, false, false, false, false, false, false,
+                                      false, false, false, false, false, false, false, false};
 
 // Within `duration`, but for what is kept. But for storms, at most f servers of a site suffer at
 // once, and at most F sites are cut.

@@ -20,6 +20,8 @@ std::optional<ServerId> victim(const Fault& fault) {
   if (const auto* pause = std::get_if<Pause>(&fault)) return pause->server;
   if (const auto* cpu = std::get_if<SlowCpu>(&fault)) return cpu->server;
   if (const auto* disk = std::get_if<SlowDisk>(&fault)) return disk->server;
+  if (const auto* failing = std::get_if<FailDisk>(&fault)) return failing->server;
+  if (const auto* lost = std::get_if<LoseDisk>(&fault)) return lost->server;
   if (const auto* links = std::get_if<SlowLinks>(&fault)) return links->server;
   if (const auto* clock = std::get_if<SetClock>(&fault)) return clock->server;
   return std::nullopt;
@@ -55,21 +57,24 @@ TEST(FaultPlan, NeverMoreThanTheClusterTolerates) {
     }
   }
   EXPECT_GT(cuts, 100U);
-  EXPECT_EQ(seen.size(), std::variant_size_v<Fault> - 4)
-      << "all kinds but Restart and lost disks are drawn";
+  EXPECT_EQ(seen.size(), std::variant_size_v<Fault> - 3)
+      << "all kinds but Restart, and disks that are lost whatever else is, are drawn";
 }
 
 TEST(FaultPlan, KeepsFaultsOutsideOfACoreOnly) {
   const ClusterConfig config = test_cluster(4, 4);
   std::size_t kept = 0;
+  std::set<SiteId> lost;
   for (std::uint64_t seed = 0; seed < 200; ++seed) {
     const FaultPlan plan = make_fault_plan(config, {}, kLong, Random(seed));
     std::map<SiteId, std::size_t> outside;
     for (const ServerId& server : plan.outside) ++outside[server.site];
     std::size_t whole = 0;
     for (const auto& [site, servers] : outside) {
-      if (servers > 1) ++whole;
-      EXPECT_TRUE(servers == 1 || (servers == 4 && site != 0));
+      EXPECT_TRUE(servers == 1 || servers == 4);
+      if (servers == 1) continue;
+      ++whole;
+      lost.insert(site);
     }
     EXPECT_LE(whole, 1U);
     for (const Episode& one : plan.episodes) {
@@ -80,6 +85,7 @@ TEST(FaultPlan, KeepsFaultsOutsideOfACoreOnly) {
     }
   }
   EXPECT_GT(kept, 100U);
+  EXPECT_EQ(lost.size(), 4U) << "the first leader site as well as others";
 }
 
 TEST(FaultPlan, OnlyTheKindsAskedFor) {

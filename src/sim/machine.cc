@@ -4,12 +4,13 @@
 
 #include "common/check.h"
 #include "crypto/key_directory.h"
+#include "sim/durability.h"
 #include "sim/story.h"
 
 namespace steward::sim {
 namespace {
 
-constexpr Sequence kDigestInterval = 64;          // sequences between compared state digests
+constexpr Sequence kDigestInterval = 16;          // sequences between compared state digests
 constexpr std::uint64_t kInvariantInterval = 64;  // steps between checks, which walk all slots
 constexpr std::size_t kMaxMarks = 4096;           // begun and not ended
 constexpr std::size_t kMaxPausedJobs = 4096;      // what sockets hold for a machine that is paused
@@ -37,8 +38,7 @@ Machine::Machine(ServerId self, const Environment& environment, const DiskModel&
   }
 }
 
-void Machine::start() {
-  STEWARD_CHECK(!running());
+Result<std::unique_ptr<replica::Server>> Machine::open() {
   replica::Server::Options options;
   options.config = env_.config;
   options.self = self_;
@@ -46,7 +46,20 @@ void Machine::start() {
   options.share = env_.keys.load_share(self_, share_);
   options.state_machine = env_.new_state_machine();
   options.nonce = ++runs_;
-  auto opened = replica::Server::open(std::move(options), disk_);
+  return replica::Server::open(std::move(options), disk_);
+}
+
+void Machine::start() {
+  STEWARD_CHECK(!running());
+  auto opened = open();
+  if (disk_.damaged()) {
+    if (opened || opened.error().code != ErrorCode::kCorrupt) {
+      return env_.checker.violation("storage: server " + to_string(self_) +
+                                    " took damaged data for good");
+    }
+    disk_.replace({});  // as `steward server --repair` does
+    opened = open();
+  }
   env_.checker.server_started(self_);
   digested_ = 0;
   if (!opened) {
@@ -155,6 +168,10 @@ void Machine::answer(const replica::ToClient& message) {
 void Machine::transmit(const replica::Outgoing& outgoing) {
   if (adversary_) return transmit_lies(outgoing);
   env_.checker.server_sent(self_, outgoing);
+  if (const auto missing = not_durable(outgoing, disk_)) {
+    env_.checker.violation("persist before promise: server " + to_string(self_) +
+                           " speaks before it is durable: " + *missing);
+  }
   const auto frame = std::make_shared<Bytes>();
   const auto make = [this, outgoing, frame] {
     *frame = replica::make_frame(outgoing, env_.domain, self_, *env_.keys.servers.at(self_));
@@ -179,7 +196,11 @@ void Machine::hear_self(const Bytes& frame) {
 
 // Lies cost their server no time.
 void Machine::transmit_lies(const replica::Outgoing& outgoing) {
-  for (Parcel& parcel : adversary_->send(self_, env_.events.now(), outgoing)) {
+  const auto sign = [this](wire::Kind kind, BytesView body) {
+    return env_.keys.servers.at(self_)->sign(
+        wire::server_statement(env_.domain, kind, self_, body));
+  };
+  for (Parcel& parcel : adversary_->send(self_, env_.events.now(), outgoing, sign)) {
     const auto frame = std::make_shared<const Bytes>(
         replica::make_frame(parcel.message, env_.domain, self_, *env_.keys.servers.at(self_)));
     if (parcel.to == self_) {

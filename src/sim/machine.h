@@ -52,6 +52,10 @@ class Machine {
   void back_up() { backup_ = disk_.image(); }
   void wipe() { disk_.replace({}); }
   void restore() { disk_.replace(backup_); }
+  void damage(Random& random) { disk_.damage(random); }
+  // No write succeeds any more, until it is mended; `failed` has to crash the machine then.
+  void fail_disk(std::function<void()> failed) { disk_.fail(std::move(failed)); }
+  void mend_disk() { disk_.mend(); }
   bool running() const { return server_ != nullptr; }
   // From now on all that the server says and hears passes `adversary`, restarts included.
   void corrupt(std::shared_ptr<Adversary> adversary) { adversary_ = std::move(adversary); }
@@ -85,6 +89,7 @@ class Machine {
  private:
   using Slot = std::shared_ptr<std::optional<replica::Input>>;
 
+  Result<std::unique_ptr<replica::Server>> open();
   void step(Slot input);
   void perform(replica::Output output);
   void transmit(const replica::Outgoing& outgoing);

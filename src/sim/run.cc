@@ -15,6 +15,10 @@ constexpr Duration kProbeInterval{50'000};
 constexpr std::uint64_t kFullLoad = 32;  // one run in so many
 constexpr Duration kShortestThought{10'000};
 constexpr Duration kLongestThought{200'000};
+constexpr Duration kShortestPatience{200'000};
+constexpr Duration kLongestWay{10'000};         // between servers of a site
+constexpr std::uint32_t kSmallestBatch = 512;   // bytes
+constexpr std::uint32_t kShortestInterval = 4;  // sequences between checkpoints
 
 std::string text(const Latency& latency) {
   if (latency.count == 0) return "none";
@@ -41,6 +45,25 @@ WorldOptions with_drawn_load(const ClusterConfig& config, const RunOptions& opti
   if (random.below(kFullLoad) == 0) return world;
   world.workload.think = random.between(kShortestThought, kLongestThought) * weight(config);
   return world;
+}
+
+// Most runs have short windows, little patience and longer ways, so that checkpoints, snapshots and
+// new leaders come often in the little that a run orders, and find much of it under way.
+ClusterConfig with_drawn_limits(ClusterConfig config, const RunOptions& options) {
+  Random random(options.world.seed ^ 0x817d0ULL);
+  OrderingConfig& ordering = config.ordering;
+  if (random.below(4) == 0) return config;
+  const std::uint32_t interval = kShortestInterval << random.below(5);
+  const std::uint32_t window = 1 + static_cast<std::uint32_t>(random.below(ordering.local_window));
+  ordering.checkpoint_interval = std::min(ordering.checkpoint_interval, interval);
+  ordering.local_window = window;
+  // A full window takes batches that are full.
+  ordering.max_batch_bytes = std::min(ordering.max_batch_bytes, kSmallestBatch << random.below(7));
+  Duration& patience = config.timeouts.view_change;
+  patience = random.between(std::min(patience, kShortestPatience), patience);
+  Duration& latency = config.topology.local.latency;
+  latency = random.between(latency, std::max(latency, kLongestWay));
+  return config;
 }
 
 }  // namespace
@@ -94,8 +117,9 @@ Result<Report> run(const ClusterConfig& config, const RunOptions& options) {
 }
 
 Result<Report> run(const ClusterConfig& config, const RunOptions& options, FaultPlan plan) {
-  auto made =
-      World::make(config, options.vary_load ? with_drawn_load(config, options) : options.world);
+  auto made = options.vary_load ? World::make(with_drawn_limits(config, options),
+                                              with_drawn_load(config, options))
+                                : World::make(config, options.world);
   if (!made) return made.error();
   World& world = **made;
   std::vector<std::string> byzantine;
@@ -109,15 +133,23 @@ Result<Report> run(const ClusterConfig& config, const RunOptions& options, Fault
     world.run_for(std::min(kProbeInterval, options.duration - world.now()));
     if (options.probe) options.probe(world);
   }
-  const Duration bound = options.bound.value_or(progress_bound(config));
+  const Duration bound = options.bound.value_or(progress_bound(config, options.duration));
   // Those who lie are already as many as may be faulty.
-  const std::set<ServerId> outside = options.byzantine ? std::set<ServerId>() : plan.outside;
+  const std::set<ServerId> outside =
+      world.bearable(options.byzantine ? std::set<ServerId>() : plan.outside);
+  std::optional<Duration> longest_wait;
+  if (!stopped()) {
+    const Demand demand{options.load, bound, fairness_allowance(config)};
+    longest_wait = demand_progress(world, outside, demand);
+  }
   // What goes wrong is among the violations.
-  if (!stopped() && demand_progress(world, outside, options.load, bound) && !stopped()) {
+  if (longest_wait && !stopped()) {
     world.heal();
     (void)world.settle(options.settle.value_or(bound));
   }
   Report report = report_of(world);
+  report.longest_wait = longest_wait.value_or(Duration(0));
+  report.bound = bound;
   report.seed = options.world.seed;
   report.plan = std::move(plan);
   report.byzantine = std::move(byzantine);
@@ -140,6 +172,8 @@ void print(const Report& report, std::ostream& out) {
     out << fmt::format("link {} to {}: {} bytes, {:.0f} for each update\n", link.from, link.to,
                        link.bytes, link.bytes_per_update);
   }
+  out << fmt::format("longest wait with enough servers well: {:.1f} s, allowed are {:.0f} s\n",
+                     to_ms(report.longest_wait) / 1e3, to_ms(report.bound) / 1e3);
   out << fmt::format("most that waited: {} jobs at a server, {} events, {} bytes on a link\n",
                      report.max_backlog, report.max_queued_events, report.max_link_backlog_bytes);
   if (report.damaged > 0) {

@@ -16,7 +16,8 @@ struct RunOptions {
   Duration duration{20'000'000};  // under load and faults, virtual
   FaultKinds faults;
   bool byzantine = false;  // up to f servers of each site attack from the start, healed or not
-  // The seed also draws how many users there are, up to the workload's, and how long they think.
+  // The seed also draws how many users there are, up to the workload's, how long they think, and
+  // how short the local windows and the patience with a leader and how long the local links are.
   bool vary_load = false;
   Duration load{5'000'000};        // of the liveness phase, virtual
   std::optional<Duration> bound;   // of the liveness phase; nullopt: progress_bound()
@@ -60,6 +61,8 @@ struct Report {
   std::size_t max_backlog = 0;  // jobs and writes waiting at one server
   std::uint64_t max_queued_events = 0;
   std::size_t max_link_backlog_bytes = 0;
+  Duration longest_wait{0};  // of a client in the liveness phase, and what it may be
+  Duration bound{0};
   Duration simulated{0};
 
   bool passed() const { return violations.empty(); }

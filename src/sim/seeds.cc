@@ -57,7 +57,9 @@ void say(int to, char what, std::string_view text) {
     _exit(0);
   }
   for (const std::string& violation : report->violations) say(to, kViolation, violation);
-  say(to, kDone, fmt::format("{} {}", report->updates, report->simulated.count()));
+  say(to, kDone,
+      fmt::format("{} {} {}", report->updates, report->simulated.count(),
+                  report->longest_wait.count()));
   _exit(0);
 }
 
@@ -125,9 +127,11 @@ class Run {
     }
     if (line[1] == kDone) {
       long long simulated = 0;
+      long long longest_wait = 0;
       unsigned long long updates = 0;
-      done_ = std::sscanf(text.c_str(), "%llu %lld", &updates, &simulated) == 2;
+      done_ = std::sscanf(text.c_str(), "%llu %lld %lld", &updates, &simulated, &longest_wait) == 3;
       outcome_.updates = updates;
+      outcome_.longest_wait = Duration(longest_wait);
       outcome_.simulated = Duration(simulated);
     }
   }
@@ -160,6 +164,10 @@ class Runner {
     const double simulated = to_ms(simulated_) / 1e3;
     out_ << fmt::format("{} updates, {:.0f} simulated seconds in {:.1f} s: {:.0f} in one\n",
                         updates_, simulated, taken.count(), simulated / taken.count());
+    for (const auto& [cluster, longest] : longest_) {
+      out_ << fmt::format("longest wait with enough servers well: {:.1f} s, seed {} of {}\n",
+                          to_ms(longest.first) / 1e3, longest.second, cluster);
+    }
     out_ << all - failed_ << " passed, " << failed_ << " failed" << std::endl;
     return failed_ == 0;
   }
@@ -201,6 +209,8 @@ class Runner {
       const Outcome& outcome = at->second;
       updates_ += outcome.updates;
       simulated_ += outcome.simulated;
+      auto& longest = longest_[composition(reported_).arguments];
+      longest = std::max(longest, std::pair(outcome.longest_wait, seed(reported_)));
       if (!outcome.passed()) {
         ++failed_;
         out_ << "seed " << seed(reported_) << " failed: " << outcome.violations.front()
@@ -220,6 +230,7 @@ class Runner {
   std::uint64_t failed_ = 0;
   std::uint64_t updates_ = 0;
   Duration simulated_{0};
+  std::map<std::string, std::pair<Duration, std::uint64_t>> longest_;  // wait, and its seed
 };
 
 }  // namespace

@@ -14,6 +14,7 @@ struct Outcome {
   std::vector<std::string> violations;
   std::uint64_t updates = 0;
   Duration simulated{0};
+  Duration longest_wait{0};       // see Report
   std::vector<std::string> told;  // WorldOptions::tell, the last of it
 
   bool passed() const { return violations.empty(); }

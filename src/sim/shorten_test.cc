@@ -60,7 +60,9 @@ TEST(Shorten, LeavesWhatIsNeeded) {
 
 TEST(Shorten, TriesNoMoreThanAllowed) {
   const Attempt attempt = [](const RunOptions&, const FaultPlan&) {
-    return Outcome{{"this: always"}, 0, Duration(0), {}};
+    Outcome outcome;
+    outcome.violations.push_back("this: always");
+    return outcome;
   };
   EXPECT_EQ(shorten(long_run(), plan_with_both(), "this", attempt, 5).tried, 5U);
 }

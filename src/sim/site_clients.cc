@@ -56,7 +56,16 @@ void SiteClients::receive(ServerIndex from, const wire::ClientMessage& message) 
 }
 
 void SiteClients::start() {
-  for (std::size_t user = 0; user < users_.size(); ++user) ask(user);
+  stopped_ = false;
+  for (std::size_t user = 0; user < users_.size(); ++user) {
+    const auto place = static_cast<std::int64_t>(user);
+    const Duration begin = workload_.spread * place / static_cast<std::int64_t>(users_.size());
+    if (begin == Duration(0)) {
+      ask(user);
+    } else {
+      env_.events.after(begin, [this, user] { ask(user); });
+    }
+  }
 }
 
 std::optional<Duration> SiteClients::waiting_since() const {
@@ -65,6 +74,20 @@ std::optional<Duration> SiteClients::waiting_since() const {
     if (user.waiting && (!since || user.asked < *since)) since = user.asked;
   }
   return since;
+}
+
+void SiteClients::watch_waits() {
+  watched_since_ = env_.events.now();
+  for (User& user : users_) user.longest = Duration(0);
+}
+
+std::vector<Duration> SiteClients::longest_waits() const {
+  std::vector<Duration> waits;
+  for (const User& user : users_) {
+    const bool counts = user.waiting && user.asked >= watched_since_;
+    waits.push_back(counts ? std::max(user.longest, env_.events.now() - user.asked) : user.longest);
+  }
+  return waits;
 }
 
 void SiteClients::ask(std::size_t index) {
@@ -113,6 +136,7 @@ void SiteClients::completed(const client::Completion& completion) {
   User& user = users_[completion.token];
   user.waiting = false;
   const Duration latency = env_.events.now() - user.asked;
+  if (user.asked >= watched_since_) user.longest = std::max(user.longest, latency);
   Duration pause = workload_.think;
   if (!completion.result) {
     ++failed_;

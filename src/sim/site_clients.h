@@ -16,6 +16,7 @@ namespace steward::sim {
 struct Workload {
   std::uint32_t users = 4;  // of each site
   Duration think{0};        // between an answer and the next request
+  Duration spread{0};       // users begin one after the other, all within this time
   std::uint32_t payload_bytes = 200;
   std::uint32_t read_percent = 20;
   Duration deadline{3'600'000'000};  // of a request
@@ -37,6 +38,9 @@ class SiteClients {
   void stop() { stopped_ = true; }  // what is under way goes on
   bool idle() const { return client_.outstanding() == 0; }
   std::optional<Duration> waiting_since() const;  // the longest; nullopt when nobody waits
+  // How long each user has waited at most, for what it has asked since watch_waits.
+  void watch_waits();
+  std::vector<Duration> longest_waits() const;
 
   const Bytes& public_key() const { return env_.keys.directory->clients[site_]; }
   const std::vector<Duration>& update_latencies() const { return update_latencies_; }
@@ -54,6 +58,7 @@ class SiteClients {
     bool reading = false;
     bool waiting = false;
     Duration asked{0};
+    Duration longest{0};
     Sequence seen = 0;
   };
 
@@ -74,6 +79,7 @@ class SiteClients {
   std::uint64_t next_name_ = 0;
   std::uint64_t next_nonce_ = 0;
   bool stopped_ = false;
+  Duration watched_since_{0};
   std::vector<Duration> update_latencies_;
   std::vector<Duration> read_latencies_;
   std::uint64_t failed_ = 0;

@@ -43,6 +43,9 @@ class World {
   void heal();  // restarts, reconnects and calms everything
   // The same for all servers but these, among those healed. Whole sites outside stay cut.
   void heal_all_but(const std::set<ServerId>& outside);
+  // Without those of them that have to be well while others of their site have lost their memory
+  // and are not readmitted: not more than f of a site are left, but where it is all of it.
+  std::set<ServerId> bearable(std::set<ServerId> outside);
   // From now on these servers are Byzantine and of one mind: at most f of a site in a run.
   void corrupt(const std::vector<ServerId>& servers, std::vector<StrategyPtr> strategies);
   void corrupt(const std::vector<ServerId>& servers, StrategyPtr strategy);
@@ -108,6 +111,9 @@ class World {
   void apply(const Backup& fault) { machine(fault.server).back_up(); }
   void apply(const Wipe& fault);
   void apply(const Rollback& fault);
+  void apply(const FailDisk& fault);
+  void apply(const LoseDisk& fault);
+  std::set<ServerId> lost_of(SiteId site);
   void apply(const CutSite& fault);
   void apply(const Block& fault);
 
@@ -139,6 +145,8 @@ class World {
   std::set<SiteId> cut_sites_;
   std::map<ServerId, std::uint32_t> down_;    // crashed how often
   std::map<ServerId, std::uint32_t> paused_;  // how often
+  std::set<ServerId> failed_;                 // stopped, since their disks failed
+  std::set<ServerId> lost_;                   // lost their memory, and maybe readmitted since
   std::map<ServerId, Loop> loops_;
   std::size_t max_backlog_ = 0;
   std::uint64_t max_queued_events_ = 0;

@@ -33,11 +33,79 @@ void World::apply(const CutSite& fault) {
 void World::apply(const Wipe& fault) {
   hold(fault.server);
   machine(fault.server).wipe();
+  lost_.insert(fault.server);
 }
 
 void World::apply(const Rollback& fault) {
   hold(fault.server);
   machine(fault.server).restore();
+  lost_.insert(fault.server);
+}
+
+void World::apply(const FailDisk& fault) {
+  const ServerId server = fault.server;
+  if (fault.on) {
+    machine(server).fail_disk([this, server] {
+      if (tell_) tell_(events_.now(), "server " + to_string(server) + " stops: its disk failed");
+      failed_.insert(server);
+      hold(server);
+    });
+  } else {
+    machine(server).mend_disk();
+    if (failed_.erase(server) > 0) release(server);
+  }
+}
+
+void World::apply(const LoseDisk& fault) {
+  Machine& victim = machine(fault.server);
+  hold(fault.server);
+  std::set<ServerId> faulty = lost_of(fault.server.site);
+  for (const auto& [id, machine] : machines_) {
+    if (id.site == fault.server.site && checker_.distrusts(id)) faulty.insert(id);
+  }
+  faulty.insert(fault.server);
+  if (faulty.size() > config_.sites[fault.server.site].faults) return;
+  lost_.insert(fault.server);
+  switch (fault.how) {
+    case LoseDisk::How::kWiped:
+      return victim.wipe();
+    case LoseDisk::How::kDamaged:
+      return victim.damage(random_);
+    case LoseDisk::How::kRolledBack:
+      return victim.restore();
+  }
+}
+
+// Those who lost their memory and were not readmitted yet.
+std::set<ServerId> World::lost_of(SiteId site) {
+  std::erase_if(lost_, [this](ServerId id) {
+    return machine(id).running() && machine(id).server().voting();
+  });
+  std::set<ServerId> lost;
+  for (const ServerId& id : lost_) {
+    if (id.site == site) lost.insert(id);
+  }
+  return lost;
+}
+
+std::set<ServerId> World::bearable(std::set<ServerId> outside) {
+  for (SiteId site = 0; site < config_.sites.size(); ++site) {
+    const SiteConfig& each = config_.sites[site];
+    std::set<ServerId> ill = lost_of(site);
+    std::size_t left_out = 0;
+    std::vector<ServerId> spared;
+    for (const ServerId& id : outside) {
+      if (id.site != site) continue;
+      ++left_out;
+      if (ill.insert(id).second) spared.push_back(id);
+    }
+    if (left_out == each.servers.size()) continue;
+    for (; ill.size() > each.faults && !spared.empty(); spared.pop_back()) {
+      ill.erase(spared.back());
+      outside.erase(spared.back());
+    }
+  }
+  return outside;
 }
 
 void World::apply(const Block& fault) {
@@ -93,11 +161,13 @@ void World::turn_loop(ServerId server) {
 void World::heal_server(ServerId server) {
   run_loop({server, Duration(0), Duration(0), false});
   down_.erase(server);
+  failed_.erase(server);
   paused_.erase(server);
   Machine& healed = machine(server);
   healed.pause(false);
   healed.slow_cpu(1);
   healed.slow_disk(1);
+  healed.mend_disk();
   healed.set_clock(100);
   start(server);
 }

@@ -94,6 +94,53 @@ TEST_F(WorldFaults, HealsAllButThoseOutside) {
   EXPECT_TRUE(goes_along(3));
 }
 
+TEST_F(WorldFaults, AServerStopsWhenItsDiskFailsAndGoesOnWithWhatWasDurable) {
+  const FailDisk failing{{0, 3}};
+  world_->inject(failing);
+  world_->run_for(1s);
+  EXPECT_FALSE(world_->machine({0, 3}).running());
+  world_->inject(*ended(failing));
+  EXPECT_TRUE(world_->machine({0, 3}).running());
+  world_->run_for(1s);
+  EXPECT_TRUE(world_->machine({0, 3}).server().voting());
+  EXPECT_TRUE(goes_along(3));
+}
+
+TEST_F(WorldFaults, HealingMendsDisks) {
+  world_->inject(FailDisk{{0, 3}});
+  world_->run_for(1s);
+  world_->heal();
+  world_->run_for(1s);
+  EXPECT_TRUE(goes_along(3));
+}
+
+TEST_F(WorldFaults, DamagedDataIsRefusedAndPutAside) {
+  const LoseDisk damaged{{0, 3}, LoseDisk::How::kDamaged};
+  world_->inject(damaged);
+  EXPECT_GT(world_->machine({0, 3}).disk_bytes(), 0U);
+  world_->inject(*ended(damaged));
+  EXPECT_TRUE(world_->machine({0, 3}).running());
+  EXPECT_FALSE(world_->machine({0, 3}).server().voting()) << "it has forgotten what it promised";
+  EXPECT_EQ(world_->checker().violations(), std::vector<std::string>{});
+}
+
+TEST_F(WorldFaults, NoMoreDisksAreLostThanASiteCanBear) {
+  const LoseDisk one{{0, 3}};
+  const LoseDisk other{{0, 2}};
+  world_->inject(one);
+  EXPECT_EQ(world_->machine({0, 3}).disk_bytes(), 0U);
+  world_->inject(other);
+  EXPECT_FALSE(world_->machine({0, 2}).running());
+  EXPECT_GT(world_->machine({0, 2}).disk_bytes(), 0U);
+  world_->inject(*ended(one));
+  world_->inject(*ended(other));
+  world_->run_for(1s);
+  EXPECT_TRUE(world_->machine({0, 2}).server().voting());
+  ASSERT_FALSE(world_->machine({0, 3}).server().voting());
+  EXPECT_EQ(world_->bearable({{0, 0}}), std::set<ServerId>{});
+  EXPECT_EQ(world_->bearable({{0, 3}}), (std::set<ServerId>{{0, 3}}));
+}
+
 TEST_F(WorldFaults, DamagedMessagesAreRefusedAndCounted) {
   world_->inject(SetNetwork{{.corrupt_ppm = 50'000}});
   world_->run_for(2s);

@@ -90,14 +90,8 @@ bool EventQueue::add_site_data(std::shared_ptr<const wire::SiteData> data) {
   if (size > limits::kMaxSiteDataBytes) return false;
   LinkQueue& link = links_[data->site()];
   const auto [first, last] = link_range(*data);
-  if (first == 0) {
-    const std::uint64_t number = ack_number(*data);
-    if (number <= std::max(link.newest_ack, link.drawn_ack)) return false;
-    link.newest_ack = number;
-    link.ack_only = std::move(data);
-    if (!has_next(link)) link.stamp = ++last_stamp_;
-    return true;
-  }
+  const bool acknowledges = keep_acknowledgement(link, *data);
+  if (first == 0) return acknowledges;
   if (last < link.next || link.waiting.contains(first)) return false;
   const bool full = link.waiting.size() >= limits_.link_entries ||
                     link.bytes + size > limits_.link_bytes || bytes_ + size > limits_.total_bytes;
@@ -111,10 +105,30 @@ bool EventQueue::add_site_data(std::shared_ptr<const wire::SiteData> data) {
   return true;
 }
 
+bool EventQueue::keep_acknowledgement(LinkQueue& link, const wire::SiteData& data) {
+  const std::uint64_t number = ack_number(data);
+  if (number <= std::max(link.newest_ack, link.drawn_ack)) return false;
+  auto alone = std::make_shared<wire::SiteData>();
+  alone->set_site(data.site());
+  alone->set_batch(data.batch());
+  alone->set_leaf_count(data.leaf_count());
+  alone->set_root(data.root());
+  alone->set_signature(data.signature());
+  for (const wire::Leaf& leaf : data.leaves()) {
+    if (leaf.type() == wire::LEAF_ACK) *alone->add_leaves() = leaf;
+  }
+  if (!link.ack_only) link.ack_stamp = ++last_stamp_;
+  link.newest_ack = number;
+  link.ack_only = std::move(alone);
+  return true;
+}
+
 bool EventQueue::add_timeout(wire::LmTimeout timeout) {
   const std::pair key{timeout.timer(), timeout.generation()};
   if (drawn_timeouts_.contains(key)) return false;
-  return timeouts_.emplace(key, std::move(timeout)).second;
+  if (timeouts_.contains(key)) return false;
+  timeouts_[key] = {std::move(timeout), ++last_stamp_};
+  return true;
 }
 
 bool EventQueue::add_refresh(ServerIndex from, Bytes event) {
@@ -153,7 +167,7 @@ std::vector<EventQueue::Waiting> EventQueue::waiting(std::size_t max_updates) co
   std::vector<Waiting> out;
   for (const auto& [name, client] : clients_) {
     if (client.waiting.empty()) continue;
-    Waiting one{client.stamp, true, {}, nullptr};
+    Waiting one{client.stamp, {}, nullptr, false};
     for (const auto& [key, update] : client.waiting) {
       if (one.updates.size() == max_updates) break;
       one.updates.push_back(update);
@@ -161,10 +175,14 @@ std::vector<EventQueue::Waiting> EventQueue::waiting(std::size_t max_updates) co
     out.push_back(std::move(one));
   }
   for (const auto& [site, link] : links_) {
-    const bool work = has_next(link);
-    if (!work && !link.ack_only) continue;
-    out.push_back({link.stamp, work, {}, work ? link.waiting.begin()->second : link.ack_only});
+    if (has_next(link)) {
+      const bool held_back = !link.let_through && !is_ready(link);
+      out.push_back({link.stamp, {}, link.waiting.begin()->second, held_back});
+    }
+    if (link.ack_only) out.push_back({link.ack_stamp, {}, link.ack_only, false});
   }
+  // Servers repeat by themselves that one has run out.
+  for (const auto& [key, waiting] : timeouts_) out.push_back({waiting.stamp, {}, nullptr, false});
   return out;
 }
 
@@ -228,9 +246,9 @@ void EventQueue::draw_refreshes(Drawer& drawer) {
 }
 
 void EventQueue::draw_timeouts(Drawer& drawer) {
-  for (auto& [key, timeout] : timeouts_) {
+  for (auto& [key, waiting] : timeouts_) {
     wire::LmEvent event;
-    *event.mutable_timeout() = std::move(timeout);
+    *event.mutable_timeout() = std::move(waiting.timeout);
     drawer.add(event);
     drawn_timeouts_.insert(key);
   }
@@ -316,7 +334,8 @@ void EventQueue::forget_updates_if(const std::function<bool(const UpdateKey&)>& 
 
 void EventQueue::forget_site_data(SiteId site, std::uint64_t next_in, std::uint64_t ack_number) {
   LinkQueue& link = links_[site];
-  if (next_in > link.next || ack_number > link.drawn_ack) link.stamp = ++last_stamp_;
+  if (next_in > link.next) link.stamp = ++last_stamp_;
+  if (ack_number > link.drawn_ack) link.ack_stamp = ++last_stamp_;
   link.next = std::max(link.next, next_in);
   link.drawn_ack = std::max(link.drawn_ack, ack_number);
   if (link.ack_only && link.newest_ack <= link.drawn_ack) link.ack_only = nullptr;
@@ -334,6 +353,7 @@ void EventQueue::forget_drawn() {
   for (auto& [site, link] : links_) {
     link.next = 1;
     link.drawn_ack = 0;
+    if (!link.ack_only) link.newest_ack = 0;
   }
 }
 

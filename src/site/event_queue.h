@@ -46,7 +46,7 @@ class EventQueue {
 
   bool empty() const;
   // Waits here what its site has to order? An acknowledgement alone is not work: it comes again if
-  // somebody misses it.
+  // somebody misses it. But it may not be passed over while other events are ordered (waiting()).
   bool has_work() const;
   std::size_t size() const;
   std::size_t bytes() const { return bytes_; }
@@ -71,13 +71,13 @@ class EventQueue {
   void forget_timeouts_unless(const std::function<bool(std::uint64_t, std::uint64_t)>& armed);
   void forget_updates_if(const std::function<bool(const UpdateKey&)>& settled);
 
-  // A client's or a link's queue of which something could be ordered now. The stamp is a new one
-  // whenever the queue begins to wait or something of it has been executed.
+  // What could be ordered now: a client's queue, a link's data, its acknowledgement, a time-out.
+  // The stamp is a new one whenever it begins to wait or something of it has been executed.
   struct Waiting {
     std::uint64_t stamp = 0;
-    bool work = true;  // see has_work
     std::vector<Bytes> updates;
     std::shared_ptr<const wire::SiteData> data;
+    bool held_back = false;  // so that no leader is to blame for it
   };
   // With at most so many updates of each client.
   std::vector<Waiting> waiting(std::size_t max_updates) const;
@@ -99,11 +99,13 @@ class EventQueue {
   struct LinkQueue {
     std::map<std::uint64_t, std::shared_ptr<const wire::SiteData>> waiting;  // by first sequence
     std::size_t bytes = 0;                                                   // of those
-    std::shared_ptr<const wire::SiteData> ack_only;                          // the newest
+    // The newest, also that of data: a leader might order the one without the other.
+    std::shared_ptr<const wire::SiteData> ack_only;
     std::uint64_t next = 1;        // first link sequence not yet drawn
     std::uint64_t drawn_ack = 0;   // highest ack number drawn
     std::uint64_t newest_ack = 0;  // highest ack number waiting in ack_only
-    std::uint64_t stamp = 0;
+    std::uint64_t stamp = 0;       // of the data
+    std::uint64_t ack_stamp = 0;
     bool let_through = false;
   };
 
@@ -116,7 +118,10 @@ class EventQueue {
   bool draw_client(ClientQueue& client, Drawer& drawer);
   // Is what comes next in the order of this link here?
   static bool has_next(const LinkQueue& link);
+  // And may what comes next be drawn?
   bool is_ready(const LinkQueue& link) const;
+  // False when it is old.
+  bool keep_acknowledgement(LinkQueue& link, const wire::SiteData& data);
   void drop_site_data(
       LinkQueue& link,
       std::map<std::uint64_t, std::shared_ptr<const wire::SiteData>>::iterator entry);
@@ -125,7 +130,11 @@ class EventQueue {
   std::function<bool(const wire::SiteData&)> ready_;
   std::map<Bytes, ClientQueue> clients_;
   std::map<SiteId, LinkQueue> links_;
-  std::map<std::pair<std::uint64_t, std::uint64_t>, wire::LmTimeout> timeouts_;
+  struct WaitingTimeout {
+    wire::LmTimeout timeout;
+    std::uint64_t stamp = 0;
+  };
+  std::map<std::pair<std::uint64_t, std::uint64_t>, WaitingTimeout> timeouts_;
   std::set<std::pair<std::uint64_t, std::uint64_t>> drawn_timeouts_;
   std::map<ServerIndex, std::deque<Bytes>> refreshes_;
   std::set<UpdateKey> known_updates_;  // waiting or drawn

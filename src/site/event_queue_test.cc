@@ -106,9 +106,13 @@ TEST(EventQueue, WhatIsNotReadyWaitsWithAllThatIsBehindIt) {
   EXPECT_FALSE(queue.empty());
   EXPECT_TRUE(queue.has_work());
   EXPECT_EQ(drawn(queue), Drawn{});
+  ASSERT_EQ(queue.waiting(1).size(), 1U);
+  EXPECT_TRUE(queue.waiting(1)[0].held_back) << "no leader is to blame";
   ready_up_to = 2;
+  EXPECT_FALSE(queue.waiting(1)[0].held_back);
   EXPECT_EQ(drawn(queue), Drawn{"m1:2-2"});
   queue.let_through();
+  EXPECT_FALSE(queue.waiting(1)[0].held_back);
   EXPECT_EQ(drawn(queue), Drawn{"m1:3-3"});
   queue.add_site_data(messages(1, 4, 4));
   EXPECT_EQ(drawn(queue), Drawn{}) << "one at a time";
@@ -336,15 +340,42 @@ TEST(EventQueueWaiting, AnAcknowledgementAloneIsNoWork) {
   EXPECT_FALSE(queue.has_work());
   queue.add_site_data(ack(1, 5));
   EXPECT_FALSE(queue.has_work());
-  ASSERT_EQ(queue.waiting(8).size(), 1U);
-  EXPECT_FALSE(queue.waiting(8)[0].work);
+  EXPECT_EQ(queue.waiting(8).size(), 1U);
   queue.add_site_data(messages(1, 2, 2));  // nobody can order it before its predecessor
   EXPECT_FALSE(queue.has_work());
   queue.add_site_data(messages(1, 1, 1));
   EXPECT_TRUE(queue.has_work());
-  EXPECT_TRUE(queue.waiting(8)[0].work);
   queue.forget_site_data(1, 3, 5);
   EXPECT_FALSE(queue.has_work());
+}
+
+TEST(EventQueueWaiting, TheAcknowledgementThatCameWithDataWaitsOnWithoutIt) {
+  EventQueue queue({});
+  wire::SiteData both = *messages(1, 1, 1);
+  *both.add_leaves() = ack(1, 5)->leaves(0);
+  queue.add_site_data(std::make_shared<const wire::SiteData>(both));
+  ASSERT_EQ(queue.waiting(8).size(), 2U);
+  const std::uint64_t stamp = queue.waiting(8)[1].stamp;
+  queue.forget_site_data(1, 2, 4);  // the data was ordered, and an older acknowledgement
+  const auto waiting = queue.waiting(8);
+  ASSERT_EQ(waiting.size(), 1U);
+  EXPECT_NE(waiting[0].stamp, stamp);
+  EXPECT_EQ(ack_number(*waiting[0].data), 5U);
+  queue.add_site_data(ack(1, 6));  // a newer one does not begin to wait anew
+  EXPECT_EQ(queue.waiting(8)[0].stamp, waiting[0].stamp);
+  queue.forget_site_data(1, 2, 6);
+  EXPECT_TRUE(queue.empty());
+}
+
+TEST(EventQueueWaiting, AnAcknowledgementThatWasDrawnAndLostMayComeAgain) {
+  EventQueue queue({});
+  queue.add_site_data(ack(1, 5));
+  EXPECT_EQ(queue.take().size(), 1U);
+  EXPECT_FALSE(queue.add_site_data(ack(1, 5)));
+  queue.forget_drawn();
+  queue.forget_site_data(1, 1, 4);
+  EXPECT_TRUE(queue.add_site_data(ack(1, 5)));
+  EXPECT_EQ(queue.take().size(), 1U);
 }
 
 TEST(EventQueueWaiting, AStampLastsWhileNothingOfTheQueueIsExecuted) {

@@ -43,10 +43,11 @@ void ThresholdSign::make_share(BatchNumber batch, Entry& entry, bool with_proof,
   actions.jobs.push_back(ShareJob{keys_, batch, entry.statement->bytes, with_proof});
 }
 
-void ThresholdSign::blame(ServerIndex server, std::string reason, Bytes header,
+void ThresholdSign::blame(ServerIndex server, wire::Offence offence, Bytes header,
                           SigningActions& actions) {
-  if (!guilty_.insert(server).second) return;
-  actions.blames.push_back({server, std::move(reason), std::move(header)});
+  // What convinces others too is news even of one that is known here.
+  if (!guilty_.insert(server).second && header.empty()) return;
+  actions.blames.push_back({server, offence, std::move(header)});
 }
 
 void ThresholdSign::start(BatchNumber batch, Statement statement, SigningActions& actions) {
@@ -101,7 +102,7 @@ void ThresholdSign::accept_share(Entry& entry, ServerIndex from, EarlyShare earl
   // A correct server that executed the same log signs the same root (invariant I9).
   if (share.root() != entry.statement->root.view() ||
       share.leaf_count() != entry.statement->leaf_count) {
-    return blame(from, "signed another statement than the site's", {}, actions);
+    return blame(from, wire::OFFENCE_OTHER_STATEMENT, {}, actions);
   }
   // A share must not change while its proof is being checked.
   if (entry.refuted.contains(from) || entry.checking.contains(from)) return;
@@ -231,8 +232,7 @@ void ThresholdSign::on_checked(const SharesChecked& checked, SigningActions& act
   if (it == batches_.end() || checked.epoch != keys_->epoch()) return;
   Entry& entry = it->second;
   for (const ServerIndex server : checked.guilty) {
-    blame(server, "gave a wrong share of a signature", std::move(entry.shares.at(server).header),
-          actions);
+    blame(server, wire::OFFENCE_WRONG_SHARE, std::move(entry.shares.at(server).header), actions);
     entry.refuted.insert(server);
     entry.shares.erase(server);
     entry.checking.erase(server);
@@ -242,7 +242,7 @@ void ThresholdSign::on_checked(const SharesChecked& checked, SigningActions& act
     share.proven = true;
     suspects_.erase(server);
     if (share.contradicts) {
-      blame(server, "gave two different shares of one signature", {}, actions);
+      blame(server, wire::OFFENCE_TWO_SHARES, {}, actions);
     }
   }
   // Whoever is trusted again is so for all batches.

@@ -26,12 +26,12 @@
 #include <map>
 #include <optional>
 #include <set>
-#include <string>
 #include <utility>
 #include <vector>
 
 #include "crypto/sha256.h"
 #include "site/jobs.h"
+#include "wire/client.pb.h"
 #include "wire/site.pb.h"
 
 namespace steward::site {
@@ -39,7 +39,7 @@ namespace steward::site {
 // Somebody turned out to be faulty.
 struct Blame {
   ServerIndex server = 0;
-  std::string reason;
+  wire::Offence offence = wire::OFFENCE_UNKNOWN;
   Bytes header;  // the SignedHeader of the share that shows it; empty when it shows only here
 };
 
@@ -129,7 +129,7 @@ class ThresholdSign {
   void accept_share(Entry& entry, ServerIndex from, EarlyShare early, SigningActions& actions);
   void accept_early(Entry& entry, SigningActions& actions);
   void make_share(BatchNumber batch, Entry& entry, bool with_proof, SigningActions& actions);
-  void blame(ServerIndex server, std::string reason, Bytes header, SigningActions& actions);
+  void blame(ServerIndex server, wire::Offence offence, Bytes header, SigningActions& actions);
   bool distrusted(ServerIndex server) const;
   void advance(BatchNumber batch, Entry& entry, SigningActions& actions);
   void check_proofs(BatchNumber batch, Entry& entry, SigningActions& actions);

@@ -17,6 +17,14 @@ class Amnesia : public testing::Test {
     world_->start_clients();
   }
 
+  // The clients have asked for a little, and ask no more.
+  void make_idle(const ClusterConfig& config) {
+    make(config);
+    world_->run_for(2s);
+    world_->stop_clients();
+    ASSERT_TRUE(world_->settle(60s));
+  }
+
   std::uint64_t updates() const { return world_->checker().updates_executed(); }
   replica::Server& server(ServerId id) { return world_->machine(id).server(); }
   bool voting(ServerId id) { return server(id).voting(); }
@@ -87,6 +95,14 @@ TEST_F(Amnesia, AWipedLeaderIsReplacedAndReadmitted) {
   world_->inject(Wipe{{0, 0}});
   world_->run_for(100ms);
   comes_back_and_is_needed({0, 0}, {0, 3});
+}
+
+TEST_F(Amnesia, AServerWhoseDataIsDamagedIsReadmittedUnderLoad) {
+  make(test_cluster(3, 4));
+  world_->run_for(3s);
+  world_->inject(LoseDisk{{0, 3}, LoseDisk::How::kDamaged});
+  world_->run_for(2s);
+  comes_back_and_is_needed({0, 3}, {0, 2});
 }
 
 TEST_F(Amnesia, AServerWithAnOldBackupKnowsIt) {
@@ -190,6 +206,107 @@ TEST_F(Amnesia, AWipedAcceptorAndOneThatWasAwayOrderNothing) {
   ASSERT_TRUE(votes_within({0, 2}, 120s));
   EXPECT_GT(updates(), before + 10);
   finish();
+}
+
+// --- nobody asks for anything
+
+class IdleAmnesia : public Amnesia {
+ protected:
+  // Of empty batches 64 are needed here at most, one each 10 ms and the time that it takes; before
+  // them come a snapshot, and a second or two until the servers' statuses have been heard.
+  static constexpr Duration kReadmitted{6'000'000};
+  // Empty batches in a second for one that asks again and again: one each sixteenth of view_change.
+  static constexpr Sequence kSlowPace = 8;
+
+  std::uint64_t wide_bytes() const {
+    std::uint64_t sum = 0;
+    for (const auto& [link, bytes] : world_->network().wide_bytes()) sum += bytes;
+    return sum;
+  }
+  Sequence committed(ServerId id) { return server(id).status().local_committed(); }
+
+  void wipe_and_come_back(ServerId forgetful) {
+    world_->inject(Wipe{forgetful});
+    world_->run_for(500ms);
+    world_->inject(Restart{forgetful});
+    ASSERT_TRUE(votes_within(forgetful, kReadmitted));
+    EXPECT_TRUE(forgot(forgetful));
+  }
+
+  void readmitted_and_needed(const ClusterConfig& config, ServerId forgetful, ServerId gone) {
+    make_idle(config);
+    const std::uint64_t before = updates();
+    wipe_and_come_back(forgetful);
+    EXPECT_EQ(updates(), before);
+    world_->inject(Crash{gone});
+    world_->start_clients();
+    world_->run_for(10s);
+    EXPECT_GT(updates(), before + 20) << "without its vote there is no quorum";
+    finish();
+  }
+};
+
+TEST_F(IdleAmnesia, AServerOfAPbftSiteIsReadmitted) {
+  readmitted_and_needed(test_cluster(3, 4), {0, 3}, {0, 2});
+}
+
+TEST_F(IdleAmnesia, AServerOfAPaxosSiteIsReadmitted) {
+  readmitted_and_needed(test_cluster(3, 3, LocalProtocol::kPaxos), {0, 2}, {0, 1});
+}
+
+TEST_F(IdleAmnesia, AServerOfAFlatClusterIsReadmittedBeforeItsFirstCheckpoint) {
+  make(test_cluster(1, 4));
+  world_->stop_clients();
+  ASSERT_TRUE(world_->settle(60s));
+  wipe_and_come_back({0, 3});
+  finish();
+}
+
+TEST_F(IdleAmnesia, TheLeaderIsReadmitted) {
+  readmitted_and_needed(test_cluster(3, 4), {0, 0}, {0, 2});
+}
+
+TEST_F(IdleAmnesia, EmptyBatchesStayWithinTheirSiteAndEnd) {
+  make_idle(test_cluster(3, 4));
+  world_->run_for(10s);  // acknowledgements have been given
+  const std::uint64_t bytes = wide_bytes();
+  const Sequence before = committed({1, 0});
+  wipe_and_come_back({1, 3});
+  const Sequence reached = committed({1, 0});
+  EXPECT_GE(reached, before + 48);
+  world_->run_for(10s);
+  EXPECT_EQ(committed({1, 0}), reached);
+  EXPECT_EQ(wide_bytes(), bytes);
+  for (ServerIndex one = 0; one < 4; ++one) {
+    EXPECT_EQ(server({1, one}).status().local_view(), 0U) << "no leader was at fault";
+  }
+  finish();
+}
+
+TEST_F(IdleAmnesia, ALeaderThatDoesNotBringTheSiteOnIsReplaced) {
+  make_idle(test_cluster(1, 7));
+  world_->corrupt({{0, 0}}, silent_leader());
+  world_->inject(Wipe{{0, 6}});
+  world_->run_for(500ms);
+  world_->inject(Restart{{0, 6}});
+  ASSERT_TRUE(votes_within({0, 6}, kReadmitted + world_->config().timeouts.view_change));
+  EXPECT_EQ(server({0, 1}).status().local_view(), 1U);
+  finish();
+}
+
+// Whether or not the leader hears of it from the liar.
+TEST_F(IdleAmnesia, AServerThatWaitsForEverGetsLittleAndReplacesNobody) {
+  for (const bool leader_too : {true, false}) {
+    make_idle(test_cluster(1, 4));
+    world_->corrupt({{0, 3}}, wait_for_ever(leader_too));
+    world_->run_for(30s);
+    const Sequence before = committed({0, 1});
+    EXPECT_GT(before, 64U) << "or nothing was tried";
+    world_->run_for(60s);
+    EXPECT_LE(committed({0, 1}), before + 60 * kSlowPace) << leader_too;
+    EXPECT_EQ(server({0, 1}).status().local_view(), 0U);
+    finish();
+  }
 }
 
 // Again and again another one of each site, with messages lost and late.

@@ -115,6 +115,12 @@ TEST_P(OneSite, SilentLeadersAreReplaced) {
   finish();
 }
 
+TEST_P(OneSite, ForgedCertificatesConvinceNobody) {
+  attack(forge_certificates());
+  expect_live(kLeadersReplaced, 500);
+  finish();
+}
+
 TEST_P(OneSite, EquivocatingLeadersDoNotDivide) {
   attack(equivocate());
   expect_live(kLeadersReplaced, 100);

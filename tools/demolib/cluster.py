@@ -45,7 +45,9 @@ class ServerStatus:
         self.share_epoch = fields["site_key"]["share_epoch"]
         self.own_share_epoch = fields["site_key"]["own_share_epoch"]
         self.evidence = fields["evidence"]
+        self.silent = fields["silent"]
         self.peers = fields["peers"]
+        self.transfer = fields["transfer"]
 
     def connected(self):
         return all(peer["connected"] for peer in self.peers)
@@ -151,12 +153,12 @@ class Cluster:
             self._spawn(name, "gateway", "--keys", str(self.folder(f"client-{name}")), "--site",
                         str(site), "--client", name)
 
-    def start_server(self, site, server, program=(), keys=None):
-        """Also again, on the same data. `keys`: of another ceremony."""
+    def start_server(self, site, server, program=(), keys=None, more=()):
+        """Also again, on the same data. `keys`: of another ceremony. `more`: arguments."""
         name = f"server-{site}.{server}"
         self._spawn(name, "server", "--keys", str(self.folder(f"server-{site}-{server}", keys)),
                     "--site", str(site), "--server", str(server), "--data",
-                    str(self.data(site, server)), program=program)
+                    str(self.data(site, server)), *more, program=program)
         self._expected_dead.discard(name)
 
     def data(self, site, server):

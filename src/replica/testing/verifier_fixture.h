@@ -219,18 +219,14 @@ inline std::vector<std::tuple<std::string, ServerId, Bytes>> VerifierTest::every
   forward.add_updates(update(3));
   forward.add_updates(update(4));
   add("forward", frame({1, 3}, wire::KIND_FORWARD, forward), {1, 3});
-  wire::ManifestRequest manifest_request;
-  manifest_request.set_sequence(8);
-  add("manifest request", frame(peer, wire::KIND_MANIFEST_REQUEST, manifest_request), peer);
-  wire::Manifest manifest;
-  manifest.add_pages()->set_key(5);
-  add("manifest", frame(peer, wire::KIND_MANIFEST, manifest), peer);
-  wire::PagesRequest pages_request;
-  pages_request.add_keys(5);
-  add("pages request", frame(peer, wire::KIND_PAGES_REQUEST, pages_request), peer);
-  wire::Pages pages;
-  pages.add_pages()->set_content("page");
-  add("pages", frame(peer, wire::KIND_PAGES, pages), peer);
+  wire::StateRequest state_request;
+  state_request.set_sequence(8);
+  state_request.add_pages(5);
+  add("state request", frame(peer, wire::KIND_STATE_REQUEST, state_request), peer);
+  wire::StateAnswer state;
+  state.add_groups()->set_key(5);
+  state.add_pages()->set_content("page");
+  add("state", frame(peer, wire::KIND_STATE, state), peer);
   return frames;
 }
 

@@ -19,6 +19,7 @@ class KvStore final : public StateMachine {
   Bytes query(BytesView payload) const override;
   PageChanges collect() override { return map_.collect(); }
   bool load(const std::map<PageKey, Bytes>& pages) override { return map_.load(pages); }
+  bool load_changes(const PageChanges& pages) override { return map_.load_changes(pages); }
   std::uint64_t size() const override { return map_.size(); }
 
  private:

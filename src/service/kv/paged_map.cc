@@ -121,6 +121,17 @@ bool PagedMap::load(const std::map<PageKey, Bytes>& pages) {
   return true;
 }
 
+bool PagedMap::load_changes(const PageChanges& pages) {
+  for (const auto& [page, encoded] : pages) {
+    if (page >= kPages) return false;
+    size_ -= pages_[page].entries.size();
+    pages_[page] = {};
+    dirty_.erase(page);
+    if (encoded && !load_page(page, *encoded)) return false;
+  }
+  return true;
+}
+
 // Accepts only what collect() writes: strictly ascending keys of this page, within the limits.
 bool PagedMap::load_page(PageKey page, BytesView encoded) {
   if (encoded.empty() || encoded.size() > kMaxPageBytes) return false;

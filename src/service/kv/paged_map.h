@@ -41,6 +41,7 @@ class PagedMap {
   // As in steward::StateMachine.
   PageChanges collect();
   bool load(const std::map<PageKey, Bytes>& pages);
+  bool load_changes(const PageChanges& pages);
 
  private:
   struct Bucket {

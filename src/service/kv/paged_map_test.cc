@@ -90,6 +90,40 @@ TEST(PagedMap, ClearForgetsEverything) {
   for (const auto& [key, page] : changes) EXPECT_FALSE(page.has_value());
 }
 
+TEST(PagedMap, LoadsSomePagesAndKeepsTheRest) {
+  PagedMap map(kKey);
+  PagedMap other(kKey);
+  for (int i = 0; i < 3000; ++i) {
+    ASSERT_TRUE(put(map, std::to_string(i), "x"));
+    if (i % 3 != 0) {
+      ASSERT_TRUE(put(other, std::to_string(i), i % 5 == 0 ? "y" : "x"));
+    }
+  }
+  const auto from = pages_of(map);
+  const auto to = pages_of(other);
+  PageChanges changes;
+  for (const auto& [key, page] : from) {
+    if (!to.contains(key)) changes[key] = std::nullopt;
+  }
+  for (const auto& [key, page] : to) {
+    if (!from.contains(key) || from.at(key) != page) changes[key] = page;
+  }
+  ASSERT_LT(changes.size(), 4096U);
+  ASSERT_TRUE(map.load_changes(changes));
+  EXPECT_EQ(map.size(), other.size());
+  EXPECT_TRUE(map.collect().empty());
+  for (int i = 0; i < 3000; ++i) {
+    const Bytes* mine = map.find(std::to_string(i));
+    const Bytes* theirs = other.find(std::to_string(i));
+    ASSERT_EQ(mine == nullptr, theirs == nullptr) << i;
+    if (mine != nullptr) {
+      EXPECT_EQ(*mine, *theirs);
+    }
+  }
+  EXPECT_FALSE(map.load_changes({{PagedMap::kPages, std::nullopt}}));
+  EXPECT_FALSE(map.load_changes({{0, "no page"}}));
+}
+
 TEST(PagedMap, RefusesAFullPageAndChangesNothing) {
   const auto keys = colliding_keys(15);
   PagedMap map(kKey);

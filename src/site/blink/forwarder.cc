@@ -110,20 +110,22 @@ void Forwarder::send_ack(SiteId site, const LogicalMachine& machine, const Thres
     return;
   }
   const Link& link = machine.links().at(site);
-  wire::SiteData data = data_for(*ack, *signature);
-  *data.add_leaves() = to_leaf(*ack, kEverySite);
-  actions.sends.push_back({ServerId{site, current(site, link).peer}, std::move(data)});
+  actions.sends.push_back({ServerId{site, current(site, link).peer}, alone(*ack, *signature)});
   state.ack_sent = ack->batch;
 }
 
-void Forwarder::repeat_ack(SiteId site, const LogicalMachine& machine, const ThresholdSign& signing,
+void Forwarder::repeat_ack(ServerId to, const LogicalMachine& machine, const ThresholdSign& signing,
                            ForwarderActions& actions) {
-  Outgoing& state = outgoing_[site];
-  if (!refresh(site, machine.links().at(site), state, actions) || state.ack_timer) return;
-  state.ack_timer = true;
-  actions.ack_timers.push_back({site, kAckRepeat});
-  state.ack_sent = 0;
-  send_ack(site, machine, signing, state, actions);
+  const auto& ack = machine.latest_ack();
+  if (!ack || ack_repeated_.contains(to)) return;
+  const Bytes* signature = signing.signature(ack->batch);
+  if (signature == nullptr) {
+    actions.wanted.push_back(ack->batch);
+    return;
+  }
+  ack_repeated_.insert(to);
+  actions.ack_timers.emplace_back(to, kAckRepeat);
+  actions.sends.push_back({to, alone(*ack, *signature)});
 }
 
 void Forwarder::on_retransmit_timer(SiteId site, const LogicalMachine& machine,
@@ -152,6 +154,12 @@ void Forwarder::set_timer(SiteId site, const Link& link, Outgoing& state,
   state.timer_at = state.acknowledged;
   const Duration after = config_.timeouts.retransmit * (1LL << state.silent_timeouts);
   actions.retransmit_timers.push_back({site, after});
+}
+
+wire::SiteData Forwarder::alone(const OutMessage& ack, const Bytes& signature) const {
+  wire::SiteData data = data_for(ack, signature);
+  *data.add_leaves() = to_leaf(ack, kEverySite);
+  return data;
 }
 
 wire::SiteData Forwarder::data_for(const OutMessage& message, const Bytes& signature) const {

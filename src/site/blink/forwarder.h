@@ -8,6 +8,8 @@
 
 #include <map>
 #include <optional>
+#include <set>
+#include <utility>
 #include <vector>
 
 #include "common/time.h"
@@ -28,9 +30,9 @@ struct ForwarderActions {
     std::optional<Duration> after;  // nullopt: cancel
   };
   std::vector<Send> sends;
-  std::vector<BatchNumber> wanted;       // signatures that this server now needs
-  std::vector<Timer> retransmit_timers;  // answered by on_retransmit_timer
-  std::vector<Timer> ack_timers;         // answered by on_ack_timer
+  std::vector<BatchNumber> wanted;                        // signatures that this server now needs
+  std::vector<Timer> retransmit_timers;                   // answered by on_retransmit_timer
+  std::vector<std::pair<ServerId, Duration>> ack_timers;  // answered by on_ack_timer
 };
 
 class Forwarder {
@@ -41,13 +43,15 @@ class Forwarder {
   void pump(SiteId site, const LogicalMachine& machine, const ThresholdSign& signing,
             ForwarderActions& actions);
 
-  // The far end repeats itself: our acknowledgement may be lost. At most one repeat each 100 ms.
-  void repeat_ack(SiteId site, const LogicalMachine& machine, const ThresholdSign& signing,
+  // A server of the far end repeats what was received: our acknowledgement has been lost, or kept
+  // from its site by who got it. The answer goes to that server itself, from whichever of ours it
+  // has asked; at most one each 100 ms.
+  void repeat_ack(ServerId to, const LogicalMachine& machine, const ThresholdSign& signing,
                   ForwarderActions& actions);
 
   void on_retransmit_timer(SiteId site, const LogicalMachine& machine, const ThresholdSign& signing,
                            ForwarderActions& actions);
-  void on_ack_timer(SiteId site) { outgoing_[site].ack_timer = false; }
+  void on_ack_timer(ServerId to) { ack_repeated_.erase(to); }
 
   VirtualLink current(SiteId site, const Link& link) const;
 
@@ -61,8 +65,7 @@ class Forwarder {
     std::uint32_t silent_timeouts = 0;
     bool timer = false;
     std::uint64_t timer_at = 0;  // `acknowledged` when the timer was set
-    bool ack_timer = false;
-    BatchNumber ack_sent = 0;  // signing batch of the last acknowledgement sent
+    BatchNumber ack_sent = 0;    // signing batch of the last acknowledgement sent
   };
 
   bool refresh(SiteId site, const Link& link, Outgoing& state, ForwarderActions& actions);
@@ -71,11 +74,13 @@ class Forwarder {
   void send_ack(SiteId site, const LogicalMachine& machine, const ThresholdSign& signing,
                 Outgoing& state, ForwarderActions& actions);
   void set_timer(SiteId site, const Link& link, Outgoing& state, ForwarderActions& actions);
+  wire::SiteData alone(const OutMessage& ack, const Bytes& signature) const;
   wire::SiteData data_for(const OutMessage& message, const Bytes& signature) const;
 
   const ClusterConfig& config_;
   const ServerId self_;
   std::map<SiteId, Outgoing> outgoing_;
+  std::set<ServerId> ack_repeated_;  // to these, in the last 100 ms
 };
 
 }  // namespace steward::site::blink

@@ -89,9 +89,9 @@ class Sending {
     forwarder.on_retransmit_timer(site, machine, signing, actions);
     return actions;
   }
-  ForwarderActions repeat_ack(SiteId site = 1) {
+  ForwarderActions repeat_ack(ServerId to = {1, 2}) {
     ForwarderActions actions;
-    forwarder.repeat_ack(site, machine, signing, actions);
+    forwarder.repeat_ack(to, machine, signing, actions);
     return actions;
   }
 
@@ -256,22 +256,21 @@ TEST(Forwarder, AnAcknowledgementAloneIsSentOnceAndNotTimed) {
   EXPECT_TRUE(site.pump().sends.empty());
 }
 
-TEST(Forwarder, RepeatsItsAcknowledgementAtMostOnceEachPause) {
-  Sending site(0);
-  EXPECT_TRUE(site.repeat_ack().sends.empty());  // nothing to acknowledge yet
-  site.forwarder.on_ack_timer(1);
-  site.receive(true);
-  site.pump();
-  const ForwarderActions repeated = site.repeat_ack();
-  EXPECT_EQ(acknowledgements(repeated), 1);
-  ASSERT_EQ(repeated.ack_timers.size(), 1U);
-  EXPECT_TRUE(site.repeat_ack().sends.empty());
-  site.forwarder.on_ack_timer(1);
-  EXPECT_EQ(acknowledgements(site.repeat_ack()), 1);
-
-  Sending another(1);
-  another.receive(true);
-  EXPECT_TRUE(another.repeat_ack().sends.empty());  // not the forwarder
+TEST(Forwarder, RepeatsItsAcknowledgementToWhoAsksAtMostOnceEachPause) {
+  for (const ServerIndex server : {0U, 1U}) {  // the forwarder, and another
+    Sending site(server);
+    EXPECT_TRUE(site.repeat_ack().sends.empty());  // nothing to acknowledge yet
+    site.receive(true);
+    site.pump();
+    const ForwarderActions repeated = site.repeat_ack({1, 2});
+    EXPECT_EQ(acknowledgements(repeated), 1);
+    EXPECT_EQ(repeated.sends.at(0).to, (ServerId{1, 2}));
+    ASSERT_EQ(repeated.ack_timers.size(), 1U);
+    EXPECT_TRUE(site.repeat_ack({1, 2}).sends.empty());
+    EXPECT_EQ(acknowledgements(site.repeat_ack({1, 3})), 1);  // one does not stand for another
+    site.forwarder.on_ack_timer({1, 2});
+    EXPECT_EQ(acknowledgements(site.repeat_ack({1, 2})), 1);
+  }
 }
 
 }  // namespace
