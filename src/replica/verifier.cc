@@ -454,6 +454,21 @@ Status Verifier::check_leaf(const wire::SiteData& data, const wire::Leaf& leaf, 
   return message ? check_wide_message(data.site(), leaf, work) : Status();
 }
 
+Status Verifier::check_site_signature(const wire::SiteData& data, Work& work) const {
+  const auto root = crypto::Digest::from(data.root());
+  if (!root) return bad_input("a malformed root");
+  const Bytes statement =
+      wire::site_statement(domain_, data.site(), data.batch(), data.leaf_count(), *root);
+  const crypto::Digest digest = crypto::sha256_parts({statement, data.signature()});
+  if (cache_->contains(digest)) return {};
+  work.site_signatures.push_back(data.site());
+  if (!keys_->sites[data.site()].site->verify(statement, data.signature())) {
+    return bad_input("a site's signature does not hold");
+  }
+  cache_->add(digest);
+  return {};
+}
+
 // A quorum of sites stands behind it: those with proofs, and the sender, for which its signature on
 // the certificate speaks. (If the sender lies, the others are still all but F - 1 honest.) Wide
 // Paxos proves nothing, since its sites do not lie.

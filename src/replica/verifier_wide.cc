@@ -1,6 +1,6 @@
-// What sites have signed, and what they say about the leader site, checked: replica::Verifier. The
-// sender's own vote is proven by its message, here as in every certificate of a site
-// (docs/protocols.md, section 3).
+// What is in the outputs of sites, and what they say about the leader site, checked:
+// replica::Verifier. The sender's own vote is proven by its message, here as in every certificate
+// of a site (docs/protocols.md, section 3).
 
 #include <set>
 
@@ -31,21 +31,6 @@ Status Verifier::check_path(const wire::SiteData& data, const wire::Leaf& leaf) 
   const auto root = crypto::merkle_root_from_path(crypto::merkle_leaf(statement), leaf.index(),
                                                   data.leaf_count(), path);
   if (!root || root->view() != data.root()) return bad_input("a leaf that is not in its tree");
-  return {};
-}
-
-Status Verifier::check_site_signature(const wire::SiteData& data, Work& work) const {
-  const auto root = crypto::Digest::from(data.root());
-  if (!root) return bad_input("a malformed root");
-  const Bytes statement =
-      wire::site_statement(domain_, data.site(), data.batch(), data.leaf_count(), *root);
-  const crypto::Digest digest = crypto::sha256_parts({statement, data.signature()});
-  if (cache_->contains(digest)) return {};
-  work.site_signatures.push_back(data.site());
-  if (!keys_->sites[data.site()].site->verify(statement, data.signature())) {
-    return bad_input("a site's signature does not hold");
-  }
-  cache_->add(digest);
   return {};
 }
 
