@@ -148,6 +148,7 @@ void World::corrupt_site(SiteId site, StrategyPtr strategy) {
     servers.push_back({site, server});
   }
   corrupt(servers, std::move(strategy));
+  clients_[site]->are_deceived();
 }
 
 SiteSeal World::seal_of(SiteId site) const {
