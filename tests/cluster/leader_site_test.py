@@ -1,5 +1,6 @@
 """The leader site is killed, then the next one is cut off, while clients work at the gateways of all
-sites: each time another site takes over, who comes back follows, and nothing acknowledged is lost."""
+sites: each time another site takes over, who is cut off still reads, who comes back follows, and
+nothing acknowledged is lost."""
 
 import unittest
 
@@ -16,9 +17,12 @@ class LeaderSite(ClusterCase):
     topology = ('shape = true', 'wide_latency = "1ms"')
     timeouts = ('view_change = "1s"', 'client_retry = "1s"')
 
+    CUT = 1
+
     def setUp(self):
-        gateways = [Gateway(name, port, True) for name, port in
-                    zip(self.cluster.sites, self.cluster.gateway_ports)]
+        # The gateway of the site that is cut off answers reads by itself.
+        gateways = [Gateway(name, port, site != self.CUT) for site, (name, port) in
+                    enumerate(zip(self.cluster.sites, self.cluster.gateway_ports))]
         self.work = Workload(gateways, self.id(), seed=self.id(), breaks=0)
         self.addCleanup(self.work.stop)
         self.progress(range(3))
@@ -47,9 +51,13 @@ class LeaderSite(ClusterCase):
         self.progress(range(3))
         self.leads(1)
 
-        self.cluster.cut(1)
+        with self.redis(self.CUT) as redis:
+            redis.command("SET", "written before the cut", "1")
+        self.cluster.cut(self.CUT)
         self.progress((0, 2))
-        self.cluster.cut(1, heal=True)
+        with self.redis(self.CUT) as redis:
+            self.assertEqual(redis.command("GET", "written before the cut"), b"1")
+        self.cluster.cut(self.CUT, heal=True)
         self.progress(range(3))
         self.leads(2)
 
