@@ -9,6 +9,8 @@ namespace {
 
 // What one status is answered with at most.
 constexpr std::size_t kBatchesPerAnswer = 8;
+// Far away an answer takes long, and a peer that the leader does not speak to lives on them alone.
+constexpr std::size_t kBatchesFarAway = 32;
 constexpr std::size_t kBytesPerAnswer = 1 << 20;
 
 wire::AgreementMessage committed_body(Sequence n, const Chosen& chosen) {
@@ -280,6 +282,7 @@ void LeaderCore::on_status(const Message& message, Actions& actions) {
 }
 
 bool LeaderCore::answer(PeerId peer, const wire::Status& status, Actions& actions) const {
+  const std::size_t most = options_.reliable ? kBatchesFarAway : kBatchesPerAnswer;
   std::size_t batches = 0;
   std::size_t bytes = 0;
   bool more = false;
@@ -294,7 +297,7 @@ bool LeaderCore::answer(PeerId peer, const wire::Status& status, Actions& action
       continue;
     }
     bytes += slot.chosen->batch->encoded.size();
-    if (batches == kBatchesPerAnswer || (batches > 0 && bytes > kBytesPerAnswer)) {
+    if (batches == most || (batches > 0 && bytes > kBytesPerAnswer)) {
       more = true;
       break;
     }

@@ -62,7 +62,9 @@ Server::Impl::Impl(Options options)
       donor_(site_.faults, config_.ordering.transfer_rate_bits_per_s / 8),
       awaited_({Readmission::kIntervals * config_.ordering.checkpoint_interval,
                 config_.timeouts.view_change / kSlowestEmptyPart}) {
-  queue_.hold_back_unless([this](const wire::SiteData& data) { return machine_.ready_for(data); });
+  queue_.hold_back_unless([this](const wire::SiteData& data) {
+    return machine_.readiness(data) == site::LogicalMachine::Readiness::kReady;
+  });
 }
 
 Status Server::Impl::open(const storage::Store& store) {

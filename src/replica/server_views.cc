@@ -98,7 +98,8 @@ void Server::Impl::watch_queues() {
 }
 
 // What is held back waits for what comes over other links. If that does not come, it may be a site
-// that lies: then what is here has to do.
+// that lies: then what is here has to do. Not where only batches are missing: a vote for one of
+// them would be lost, and nobody says it again once it is forgotten.
 void Server::Impl::watch_links(Duration tick) {
   const agreement::Progress wide = machine_.wide();
   const std::pair<View, Sequence> now{wide.installed, wide.committed};
@@ -106,7 +107,9 @@ void Server::Impl::watch_links(Duration tick) {
   links_seen_ = now;
   if (links_wait_ < config_.timeouts.view_change / kSharePart) return;
   links_wait_ = Duration(0);
-  queue_.let_through();
+  queue_.let_through([this](const wire::SiteData& data) {
+    return machine_.readiness(data) == site::LogicalMachine::Readiness::kOtherView;
+  });
 }
 
 void Server::Impl::share_queues(const std::set<std::uint64_t>& stamps) {

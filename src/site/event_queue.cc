@@ -160,7 +160,7 @@ bool EventQueue::has_work() const {
   const auto waits = [](const auto& entry) { return !entry.second.waiting.empty(); };
   return !timeouts_.empty() || std::any_of(clients_.begin(), clients_.end(), waits) ||
          std::any_of(links_.begin(), links_.end(),
-                     [](const auto& entry) { return has_next(entry.second); });
+                     [this](const auto& entry) { return may_draw(entry.second); });
 }
 
 std::vector<EventQueue::Waiting> EventQueue::waiting(std::size_t max_updates) const {
@@ -176,8 +176,7 @@ std::vector<EventQueue::Waiting> EventQueue::waiting(std::size_t max_updates) co
   }
   for (const auto& [site, link] : links_) {
     if (has_next(link)) {
-      const bool held_back = !link.let_through && !is_ready(link);
-      out.push_back({link.stamp, {}, link.waiting.begin()->second, held_back});
+      out.push_back({link.stamp, {}, link.waiting.begin()->second, !may_draw(link)});
     }
     if (link.ack_only) out.push_back({link.ack_stamp, {}, link.ack_only, false});
   }
@@ -194,8 +193,14 @@ bool EventQueue::is_ready(const LinkQueue& link) const {
   return !ready_ || ready_(*link.waiting.begin()->second);
 }
 
-void EventQueue::let_through() {
-  for (auto& [site, link] : links_) link.let_through = has_next(link) && !is_ready(link);
+bool EventQueue::may_draw(const LinkQueue& link) const {
+  return has_next(link) && (link.let_through || is_ready(link));
+}
+
+void EventQueue::let_through(const std::function<bool(const wire::SiteData&)>& may) {
+  for (auto& [site, link] : links_) {
+    link.let_through = has_next(link) && !is_ready(link) && may(*link.waiting.begin()->second);
+  }
 }
 
 std::size_t EventQueue::size() const {
@@ -261,7 +266,8 @@ bool EventQueue::draw_link(LinkQueue& link, Drawer& drawer) {
   }
   if (drawer.full()) return false;
   std::shared_ptr<const wire::SiteData> data;
-  if (has_next(link) && (is_ready(link) || std::exchange(link.let_through, false))) {
+  if (may_draw(link)) {
+    link.let_through = false;
     data = link.waiting.begin()->second;
     link.next = link_range(*data).second + 1;
     drop_site_data(link, link.waiting.begin());

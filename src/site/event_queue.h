@@ -45,8 +45,9 @@ class EventQueue {
   bool add_refresh(ServerIndex from, Bytes event);
 
   bool empty() const;
-  // Waits here what its site has to order? An acknowledgement alone is not work: it comes again if
-  // somebody misses it. But it may not be passed over while other events are ordered (waiting()).
+  // Waits here what its site has to order? Not what is held back; nor an acknowledgement alone: it
+  // comes again if somebody misses it. But it may not be passed over while other events are ordered
+  // (waiting()).
   bool has_work() const;
   std::size_t size() const;
   std::size_t bytes() const { return bytes_; }
@@ -60,8 +61,8 @@ class EventQueue {
   void hold_back_unless(std::function<bool(const wire::SiteData&)> ready) {
     ready_ = std::move(ready);
   }
-  // The next of each link that is held back is drawn, ready or not.
-  void let_through();
+  // The next of each link that is held back, and of which `may` says yes, is drawn all the same.
+  void let_through(const std::function<bool(const wire::SiteData&)>& may);
 
   // The logical machine has executed this, or knows it already: it need not be ordered (again).
   void forget_update(const UpdateKey& key);
@@ -118,8 +119,8 @@ class EventQueue {
   bool draw_client(ClientQueue& client, Drawer& drawer);
   // Is what comes next in the order of this link here?
   static bool has_next(const LinkQueue& link);
-  // And may what comes next be drawn?
   bool is_ready(const LinkQueue& link) const;
+  bool may_draw(const LinkQueue& link) const;  // what comes next
   // False when it is old.
   bool keep_acknowledgement(LinkQueue& link, const wire::SiteData& data);
   void drop_site_data(

@@ -89,7 +89,8 @@ class LogicalMachine {
 
   // Can the wide core use all of this now? Not what is for a view that is not installed here yet,
   // or beyond the window: it would be lost.
-  bool ready_for(const wire::SiteData& data) const;
+  enum class Readiness { kReady, kOtherView, kBeyondWindow };
+  Readiness readiness(const wire::SiteData& data) const;
 
   // Timers as they are armed; for a server that starts or has restored a snapshot.
   std::vector<LmTimerArm> armed_timers() const;
@@ -161,7 +162,7 @@ class LogicalMachine {
   PendingUpdates pending_;
   bool work_expected_ = false;                // as the wide core was told
   View followed_view_ = 0;                    // the last that was installed when a batch ended
-  std::map<SiteId, View> view_changes_seen_;  // for ready_for alone: not part of the state
+  std::map<SiteId, View> view_changes_seen_;  // for readiness alone: not part of the state
   std::uint64_t ack_number_ = 0;
   bool ack_changed_ = false;
   std::optional<blink::OutMessage> latest_ack_;

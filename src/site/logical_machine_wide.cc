@@ -47,7 +47,7 @@ std::optional<Ballot> ballot_in(const wire::AgreementMessage& body) {
 
 }  // namespace
 
-bool LogicalMachine::ready_for(const wire::SiteData& data) const {
+LogicalMachine::Readiness LogicalMachine::readiness(const wire::SiteData& data) const {
   const agreement::Progress wide = wide_->progress();
   View view = wide.changing ? wide.view - 1 : wide.view;
   const Sequence high = wide.stable + 2 * Sequence{config_.ordering.wide_checkpoint_interval};
@@ -55,17 +55,19 @@ bool LogicalMachine::ready_for(const wire::SiteData& data) const {
     wire::AgreementMessage body;
     if (leaf.type() != wire::LEAF_MESSAGE || !body.ParseFromString(leaf.body())) continue;
     const auto ballot = ballot_in(body);
-    if (ballot && (ballot->view > view || ballot->sequence > high)) return false;
+    if (ballot && ballot->view > view) return Readiness::kOtherView;
+    // Who is between views counts no votes, and what it needs may be behind them.
+    if (ballot && !wide.changing && ballot->sequence > high) return Readiness::kBeyondWindow;
     if (!body.has_new_view() || body.new_view().view() <= view) continue;
     // What is said behind it is for that view.
     view = body.new_view().view();
     for (const wire::ViewChangeRef& ref : body.new_view().view_changes()) {
       const auto seen = view_changes_seen_.find(ref.peer());
       const bool known = seen != view_changes_seen_.end() && seen->second >= view;
-      if (ref.peer() != self_ && !known) return false;
+      if (ref.peer() != self_ && !known) return Readiness::kOtherView;
     }
   }
-  return true;
+  return Readiness::kReady;
 }
 
 void LogicalMachine::propose_pending(LmOutputs& out) {
@@ -89,7 +91,8 @@ void LogicalMachine::settle_work(LmOutputs& out) {
     followed_view_ = wide.view;
     pending_.new_leader();
   }
-  const bool late = !pending_.empty() && wide.leader != self_;
+  // Also where this site is to lead next: it may be alone in the view that it goes to.
+  const bool late = !pending_.empty() && (wide.changing || wide.leader != self_);
   if (late) {
     for (const Bytes& update : pending_.to_tell()) {
       for (const auto& [site, link] : links_) {
