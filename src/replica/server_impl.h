@@ -200,7 +200,12 @@ class Server::Impl {
 
   // Armed timers of the logical machine, and the proofs that they ran out, by server.
   std::map<site::LmTimerId, std::uint64_t> lm_timers_;
-  std::map<site::LmTimerId, std::map<ServerIndex, std::pair<std::uint64_t, Bytes>>> expiries_;
+  struct Expiry {
+    std::uint64_t generation = 0;
+    std::uint32_t times = 0;  // that it was said
+    Bytes proof;
+  };
+  std::map<site::LmTimerId, std::map<ServerIndex, Expiry>> expiries_;
   bool signing_timer_ = false;
   bool fetch_timer_ = false;
   bool donor_timer_ = false;

@@ -55,6 +55,16 @@ Bytes leaf_header(const wire::SiteData& data, const wire::Leaf& leaf) {
   return header.SerializeAsString();
 }
 
+// Whose proofs it holds; they were checked before it was ordered.
+std::set<ServerIndex> signers(const wire::LmTimeout& timeout) {
+  std::set<ServerIndex> servers;
+  for (const Bytes& proof : timeout.proofs()) {
+    wire::SignedHeader header;
+    if (header.ParseFromString(proof)) servers.insert(header.server());
+  }
+  return servers;
+}
+
 bool carries_batch(const wire::AgreementMessage& body) {
   return body.has_pre_prepare() || body.has_proposal() || body.has_committed() ||
          body.has_batch_shown();
@@ -188,6 +198,9 @@ void LogicalMachine::on_acknowledgement(SiteId from, const wire::Leaf& leaf, LmO
 void LogicalMachine::on_timeout(const wire::LmTimeout& timeout, LmOutputs& out) {
   out.timeouts.emplace_back(timeout.timer(), timeout.generation());
   if (!armed(timeout.timer(), timeout.generation())) return reject("timeout: not armed");
+  const bool forwarder = lacks_forwarder(timeout);
+  const std::uint32_t quorum = config_.sites[self_].quorums().quorum();
+  if (forwarder && signers(timeout).size() < quorum) return reject("timeout: too few for a link");
   timers_.erase(timeout.timer());
   const LmTimerId kind = timeout.timer() >> 32 << 32;
   const auto number = static_cast<std::uint32_t>(timeout.timer());
@@ -196,13 +209,7 @@ void LogicalMachine::on_timeout(const wire::LmTimeout& timeout, LmOutputs& out) 
   if (kind == kPendingTimer) on_pending_timer(out);
   if (kind == kRefreshPhaseTimer) follow_refresh(refresh_.on_phase_timer(), out);
   if (kind == kRefreshIntervalTimer) follow_refresh(refresh_.on_interval(), out);
-  if (kind == kLinkTimer) {
-    blink::Link& link = links_.at(number);
-    link.replace_virtual_link();
-    link.stop_monitoring();
-    monitor_link(number, link, out);
-    out.changed_links.insert(number);
-  }
+  if (kind == kLinkTimer) replace_virtual_link(number, forwarder, out);
 }
 
 // --- renewal of the key shares
@@ -240,13 +247,34 @@ void LogicalMachine::follow_refresh(const char* rejected, LmOutputs& out) {
 
 // --- links
 
+bool LogicalMachine::lacks_forwarder(const wire::LmTimeout& timeout) const {
+  const auto site = static_cast<SiteId>(timeout.timer());
+  if (timeout.timer() >> 32 << 32 != kLinkTimer || !links_.contains(site)) return false;
+  const SiteConfig& own = config_.sites[self_];
+  if (!blink::benign(own, config_.sites[site])) return false;
+  const blink::VirtualLink current =
+      blink::virtual_link(own, config_.sites[site], links_.at(site).replaced());
+  return !signers(timeout).contains(current.forwarder);
+}
+
+void LogicalMachine::replace_virtual_link(SiteId site, bool forwarder, LmOutputs& out) {
+  blink::Link& link = links_.at(site);
+  if (forwarder) {
+    link.replace_forwarder();
+  } else {
+    link.replace_virtual_link();
+  }
+  link.stop_monitoring();
+  monitor_link(site, link, out);
+  out.changed_links.insert(site);
+}
+
 void LogicalMachine::monitor_link(SiteId site, blink::Link& link, LmOutputs& out) {
   if (link.monitored() || link.unacknowledged().empty()) return;
   link.monitor();
-  // Doubles after every full cycle through the pairs of servers, up to 32-fold.
-  const std::uint64_t pairs =
-      std::uint64_t{config_.sites[self_].servers.size()} * config_.sites[site].servers.size();
-  const std::uint64_t cycles = std::min<std::uint64_t>(link.failures() / pairs, 5);
+  // Doubles after every full cycle through the virtual links, up to 32-fold.
+  const std::uint64_t links = blink::virtual_links(config_.sites[self_], config_.sites[site]);
+  const std::uint64_t cycles = std::min<std::uint64_t>(link.failures() / links, 5);
   arm(kLinkTimer | site, config_.timeouts.link * (1LL << cycles), out);
 }
 

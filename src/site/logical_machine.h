@@ -82,6 +82,10 @@ class LogicalMachine {
   bool armed(LmTimerId timer, std::uint64_t generation) const;
   // Can there be such a timer, armed or not?
   bool has_timer(LmTimerId timer) const;
+  // Is this time-out one of a link between sites whose servers only crash, without the forwarder's
+  // own word that it saw it? It then takes a quorum of the site, and replaces the forwarder;
+  // with that word the peer is replaced (blink/virtual_links.h).
+  bool lacks_forwarder(const wire::LmTimeout& timeout) const;
   bool knows(const UpdateKey& key) const { return pending_.knows(key); }
   const PendingUpdates& pending_updates() const { return pending_; }
   const std::map<std::string, std::uint64_t>& rejections() const { return rejections_; }
@@ -122,6 +126,7 @@ class LogicalMachine {
   void on_message(SiteId from, const wire::SiteData& data, const wire::Leaf& leaf, LmOutputs& out);
   void on_acknowledgement(SiteId from, const wire::Leaf& leaf, LmOutputs& out);
   void on_timeout(const wire::LmTimeout& timeout, LmOutputs& out);
+  void replace_virtual_link(SiteId site, bool forwarder, LmOutputs& out);
   void on_refresh(const Bytes& signed_header, LmOutputs& out);
   void on_refresh_order(const Bytes& encoded, LmOutputs& out);
   void follow_refresh(const char* rejected, LmOutputs& out);

@@ -420,15 +420,17 @@ TEST(LogicalMachine, TheAcknowledgementSpeaksOfEverythingReceivedInItsBatch) {
   EXPECT_TRUE(sites.machine(1).links().at(0).unacknowledged().empty());
 }
 
+LmTimerArm link_timer(const LogicalMachine& machine, SiteId site) {
+  for (const LmTimerArm& arm : machine.armed_timers()) {
+    if (arm.timer == (kLinkTimer | site)) return arm;
+  }
+  return {};
+}
+
 TEST(LogicalMachine, ALinkThatShowsNoAcknowledgementIsReRoutedMoreAndMoreSlowly) {
   Sites sites(3, WideProtocol::kPaxos);
   sites.execute(0, {testing::event_of_update(sites.update(1))});
-  const auto timer_of = [&](SiteId site) {
-    for (const LmTimerArm& arm : sites.machine(0).armed_timers()) {
-      if (arm.timer == (kLinkTimer | site)) return arm;
-    }
-    return LmTimerArm{};
-  };
+  const auto timer_of = [&](SiteId site) { return link_timer(sites.machine(0), site); };
   Duration last{0};
   for (std::uint64_t failure = 0; failure < 16 * 7; ++failure) {
     const LmTimerArm arm = timer_of(1);
@@ -438,15 +440,32 @@ TEST(LogicalMachine, ALinkThatShowsNoAcknowledgementIsReRoutedMoreAndMoreSlowly)
     last = *arm.after;
     const LmOutputs out = sites.execute(0, {testing::event_of_timeout(arm.timer, arm.generation)});
     EXPECT_EQ(out.changed_links, std::set<SiteId>{1});
-    EXPECT_EQ(sites.machine(0).links().at(1).virtual_link_index(), failure + 1);
+    EXPECT_EQ(sites.machine(0).links().at(1).replaced().links, failure + 1);
   }
   EXPECT_EQ(last, sites.config.timeouts.link * 32);
-  EXPECT_EQ(sites.machine(0).links().at(2).virtual_link_index(), 0U);
+  EXPECT_EQ(sites.machine(0).links().at(2).replaced().links, 0U);
 
   sites.execute(1, sites.events_from_to(0, 1));
   sites.execute(0, sites.events_from_to(1, 0));
   EXPECT_EQ(sites.machine(0).links().at(1).failures(), 0U);
   EXPECT_EQ(timer_of(1).after, std::nullopt);
+}
+
+TEST(LogicalMachine, BetweenSitesThatOnlyCrashAForwarderThatAnswersIsKept) {
+  Sites sites(3, WideProtocol::kPaxos,
+              testing::cluster(3, 3, LocalProtocol::kPaxos, WideProtocol::kPaxos));
+  sites.execute(0, {testing::event_of_update(sites.update(1))});
+  const auto time_out = [&](const std::set<ServerIndex>& servers) {
+    const LmTimerArm arm = link_timer(sites.machine(0), 1);
+    sites.execute(0, {testing::event_of_timeout(arm.timer, arm.generation, servers)});
+    return sites.machine(0).links().at(1).replaced();
+  };
+  EXPECT_EQ(time_out({0}), (blink::Replaced{1, 0}));  // server 0 is up, so it was the peer
+  EXPECT_EQ(time_out({0, 2}), (blink::Replaced{2, 0}));
+  EXPECT_EQ(time_out({1}), (blink::Replaced{2, 0}));  // nor is that a majority
+  EXPECT_EQ(time_out({1, 2}), (blink::Replaced{3, 1}));
+  EXPECT_EQ(time_out({0, 2}), (blink::Replaced{4, 2}));  // server 1 is the forwarder now
+  EXPECT_EQ(time_out({2}), (blink::Replaced{5, 2}));
 }
 
 // An acknowledgement of a part does not buy the forwarder more time for the rest.

@@ -154,10 +154,17 @@ inline Bytes event_of_update(const Bytes& update) {
   event.set_client_update(update);
   return event.SerializeAsString();
 }
-inline Bytes event_of_timeout(std::uint64_t timer, std::uint64_t generation) {
+// With the word of these servers, as far as a machine looks at it.
+inline Bytes event_of_timeout(std::uint64_t timer, std::uint64_t generation,
+                              const std::set<ServerIndex>& servers = {}) {
   wire::LmEvent event;
   event.mutable_timeout()->set_timer(timer);
   event.mutable_timeout()->set_generation(generation);
+  for (const ServerIndex server : servers) {
+    wire::SignedHeader header;
+    header.set_server(server);
+    event.mutable_timeout()->add_proofs(header.SerializeAsString());
+  }
   return event.SerializeAsString();
 }
 
