@@ -30,6 +30,14 @@ namespace steward::agreement {
 
 using PeerId = std::uint32_t;  // 0 … n-1
 
+// Where a peer's memory begins. What it promised before `since` it no longer knows, but never votes
+// below `view`: so its older view changes for views up to that one still hold.
+struct Birth {
+  std::uint64_t since = 0;
+  View view = 0;
+  Bytes said = {};  // the signed bytes with which the peer said so, where peers sign
+};
+
 // A message as its verifier passes it on. `batch` is there for PrePrepare, Proposal and Committed,
 // with its digest already compared to the one in `body`, and its items found acceptable
 // (external validity), and for BatchShown, with its digest compared. `header` is the signed bytes
@@ -41,6 +49,7 @@ struct Message {
   wire::AgreementMessage body;
   wire::BatchPtr batch;
   Bytes header;
+  std::map<PeerId, Birth> births = {};  // that a ViewChange shows, without the bytes that say so
 };
 
 struct Received {
@@ -95,13 +104,6 @@ struct StartVoting {};
 // StartVoting, and what was promised before `since` is no longer this core's.
 struct MemoryLost {
   std::uint64_t since = 0;
-};
-
-// Where a peer's memory begins. What it promised before `since` it no longer knows, but never votes
-// below `view`: so its older view changes for views up to that one still hold.
-struct Birth {
-  std::uint64_t since = 0;
-  View view = 0;
 };
 
 // A peer, or this core itself, has lost its memory: its view changes of before count no more.

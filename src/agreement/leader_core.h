@@ -138,6 +138,8 @@ class LeaderCore : public Core {
   void lose_memory(std::uint64_t since);
   void bear(PeerId peer, const Birth& birth);
   bool forgotten(PeerId peer, const wire::ViewChange& body) const;
+  void hear_births(const std::map<PeerId, Birth>& births);
+  bool refused_by_others(PeerId peer, const wire::ViewChange& body) const;
   bool in_hand(const Slot& slot) const;
   bool unfinished() const;
   bool ticks() const;
@@ -189,10 +191,11 @@ class LeaderCore : public Core {
 
   StatusExchange exchange_;
   ProgressWatch watch_;
-  std::uint64_t since_;           // when this core's memory began
-  std::map<PeerId, Birth> born_;  // when the peers' did, where not at first
-  bool work_expected_ = false;    // says the host
-  bool leader_is_slow_ = false;   // seen in this step
+  std::uint64_t since_;                   // when this core's memory began
+  std::map<PeerId, Birth> born_;          // when the peers' did, where not at first
+  std::map<PeerId, Birth> heard_births_;  // that others hold against a peer
+  bool work_expected_ = false;            // says the host
+  bool leader_is_slow_ = false;           // seen in this step
   // The highest view change of each peer, of views that are not installed here.
   std::map<PeerId, HeldViewChangePtr> view_changes_;
   std::map<PeerId, HeldNewView> announced_;    // by the leaders of views, and not complete here

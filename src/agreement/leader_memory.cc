@@ -6,6 +6,15 @@
 #include "agreement/leader_core.h"
 
 namespace steward::agreement {
+namespace {
+
+bool predates(PeerId peer, const wire::ViewChange& body, const std::map<PeerId, Birth>& births) {
+  const auto born = births.find(peer);
+  return born != births.end() && body.since() < born->second.since &&
+         body.view() > born->second.view;
+}
+
+}  // namespace
 
 void LeaderCore::repeat_votes(Actions& actions) {
   for (const auto& [n, slot] : log_.slots()) {
@@ -47,6 +56,7 @@ void LeaderCore::bear(PeerId peer, const Birth& birth) {
   Birth& known = born_[peer];
   if (birth.since < known.since) return;
   if (birth.since == known.since) {
+    if (birth.view > known.view && !birth.said.empty()) known.said = birth.said;
     known.view = std::max(known.view, birth.view);
     return;
   }
@@ -62,15 +72,36 @@ void LeaderCore::bear(PeerId peer, const Birth& birth) {
 
 // Sent by a peer that does not remember it, and may vote below it.
 bool LeaderCore::forgotten(PeerId peer, const wire::ViewChange& body) const {
-  const auto born = born_.find(peer);
-  return born != born_.end() && body.since() < born->second.since &&
-         body.view() > born->second.view;
+  return predates(peer, body, born_);
+}
+
+// A liar may have told only some that it lost its memory, and they would refuse a new view that is
+// made of what it sent before. They show that it signed so.
+void LeaderCore::hear_births(const std::map<PeerId, Birth>& births) {
+  for (const auto& [peer, birth] : births) {
+    if (peer >= options_.quorums.peers) continue;
+    Birth& known = heard_births_[peer];
+    const bool later = birth.since == known.since ? birth.view > known.view  //
+                                                  : birth.since > known.since;
+    if (later) known = birth;
+  }
+}
+
+bool LeaderCore::refused_by_others(PeerId peer, const wire::ViewChange& body) const {
+  return predates(peer, body, heard_births_);
 }
 
 // In Paxos a peer's word about the others counts: a new leader need not have heard it from them.
+// Under lies it is shown.
 void LeaderCore::add_births(wire::ViewChange& out) const {
   out.set_since(since_);
-  if (options_.quorums.byzantine || born_.empty()) return;
+  if (options_.quorums.byzantine) {
+    for (const auto& [peer, born] : born_) {
+      if (!born.said.empty()) out.add_births(born.said);
+    }
+    return;
+  }
+  if (born_.empty()) return;
   for (PeerId peer = 0; peer < options_.quorums.peers; ++peer) {
     const auto born = born_.find(peer);
     out.add_known(born == born_.end() ? 0 : born->second.since);

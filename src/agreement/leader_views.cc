@@ -152,6 +152,7 @@ void LeaderCore::on_view_change(const Message& message, Actions& actions) {
   if (!well_formed(message.body.view_change(), options_)) return reject("malformed");
   const HeldViewChangePtr held = hold(message.from, message.body.view_change(), message.header);
   const View view = held->body.view();
+  hear_births(message.births);
   if (!options_.quorums.byzantine) {
     for (int peer = 0; peer < held->body.known_size(); ++peer) {
       bear(static_cast<PeerId>(peer), {held->body.known(peer), 0});
@@ -236,6 +237,7 @@ void LeaderCore::make_new_view(Actions& actions) {
   for (const auto& [peer, held] : view_changes_) {
     if (new_view.held.size() == quorum) break;
     if (peer == options_.self || held->body.view() != view_) continue;
+    if (refused_by_others(peer, held->body)) continue;
     if (has_bodies(*held, actions)) add(held);
   }
   if (new_view.held.size() < quorum) return;

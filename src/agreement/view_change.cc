@@ -77,6 +77,7 @@ bool well_formed(const wire::ViewChange& in, const Options& options) {
   if (base > kMaxSequence || base % options.checkpoint_interval != 0) return false;
   if (base > 0 && !crypto::Digest::from(in.checkpoint().digest())) return false;
   if (static_cast<std::size_t>(in.known_size()) > options.quorums.peers) return false;
+  if (static_cast<std::size_t>(in.births_size()) > options.quorums.peers) return false;
   Sequence last = base;
   for (const wire::Candidate& candidate : in.candidates()) {
     const bool fits = candidate.sequence() > last &&

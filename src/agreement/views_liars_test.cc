@@ -295,6 +295,49 @@ TEST(PbftViews, ACertificateWithoutABodyHoldsNothingUp) {
   EXPECT_TRUE(leader.core().can_propose());
 }
 
+// One of the others has been told, and shows, that a liar lost its memory: whoever knows that would
+// refuse a view that is made of what the liar sent before.
+TEST(PbftViews, WhatAnotherIsShownToRefuseIsNotNamed) {
+  struct Case {
+    std::uint64_t since;
+    View bound;
+    bool named;
+  };
+  for (const auto& [since, bound, named] :
+       {Case{6, 0, false}, Case{6, 1, true}, Case{7, 0, true}}) {
+    Driver leader(Protocol::kPbft, four(1));
+    wire::AgreementMessage of_liar = view_change(1, {});
+    of_liar.mutable_view_change()->set_since(since);
+    leader.receive(0, of_liar);
+    const wire::AgreementMessage body = view_change(1, {});
+    Actions actions = leader.step(
+        TestVerifier::vouch({3, body, nullptr, Driver::header(3, body), {{0, {7, bound}}}}));
+    ASSERT_TRUE(find(actions, kViewChange));
+    actions = leader.loop_back(Send(*find(actions, kViewChange)));
+    EXPECT_EQ(find(actions, kNewView) != nullptr, named);
+    if (named) continue;
+    actions = leader.receive(2, view_change(1, {}));
+    const Send* sent = find(actions, kNewView);
+    ASSERT_TRUE(sent);
+    for (const wire::ViewChangeRef& ref : sent->body.new_view().view_changes()) {
+      EXPECT_NE(ref.peer(), 0U);
+    }
+  }
+}
+
+TEST(PbftViews, AViewChangeShowsWhoLostItsMemory) {
+  Driver peer(Protocol::kPbft, four(2));
+  peer.step(PeerReborn{0, {7, 0, "said by 0"}});
+  peer.step(PeerReborn{0, {7, 3, "said by 0 later"}});
+  peer.step(PeerReborn{2, {5, 0, ""}});  // the own one is its `since`
+  peer.step(WorkExpected{true});
+  const Actions actions = peer.step(TimerFired{ProgressWatch::kTimer});
+  const Send* sent = find(actions, kViewChange);
+  ASSERT_TRUE(sent);
+  ASSERT_EQ(sent->body.view_change().births_size(), 1);
+  EXPECT_EQ(sent->body.view_change().births(0), "said by 0 later");
+}
+
 TEST(PbftViews, ALeaderThatIsLateAgainAndAgainIsLeft) {
   Driver peer(Protocol::kPbft, four(2));
   peer.step(WorkExpected{true});

@@ -17,6 +17,7 @@ void add_gateway(CLI::App& app, int& exit_code);
 void add_status(CLI::App& app, int& exit_code);
 void add_cut(CLI::App& app, int& exit_code);
 void add_sim(CLI::App& app, int& exit_code);
+void add_graph(CLI::App& app, int& exit_code);
 
 // Options that several verbs share. Precedence: flag, then environment, then default.
 void add_cluster_option(CLI::App& verb, std::string& path);    // --cluster, STEWARD_CLUSTER

@@ -33,6 +33,7 @@ int main(int argc, char** argv) {
   steward::cli::add_status(app, exit_code);
   steward::cli::add_cut(app, exit_code);
   steward::cli::add_sim(app, exit_code);
+  steward::cli::add_graph(app, exit_code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

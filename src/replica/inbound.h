@@ -49,6 +49,11 @@ struct ShareReceived {
 struct RefreshReceived {
   Bytes event;
 };
+// `header`: the SignedHeader around a Hello, where servers sign; its signature holds.
+struct Introduced {
+  wire::Introduction body;
+  Bytes header;
+};
 // Somebody shows a share that another server of the site signed and that is said to be wrong.
 struct Accusation {
   ServerIndex accused = 0;
@@ -58,7 +63,7 @@ struct Accusation {
 
 using Inbound = std::variant<LocalAgreement, ExpiredTimer, ShareReceived, wire::ShareRequest,
                              SiteDataReceived, ForwardedUpdates, wire::StateRequest,
-                             wire::StateAnswer, RefreshReceived, Accusation, wire::Introduction>;
+                             wire::StateAnswer, RefreshReceived, Accusation, Introduced>;
 
 // An operator's order to renew the site's key shares, as the event to be ordered.
 struct RefreshOrdered {

@@ -39,7 +39,10 @@ const char* to_string(Readmission::State state) {
 }
 
 Readmission::Readmission(const Options& options, Stored stored)
-    : options_(options), blank_(stored.blank), peers_(std::move(stored.peers)) {
+    : options_(options),
+      blank_(stored.blank),
+      peers_(std::move(stored.peers)),
+      said_(std::move(stored.said)) {
   if (stored.own) own_ = std::move(*stored.own);
   wire::Life& life = *own_.mutable_life();
   life.set_incarnation(life.incarnation() + 1);
@@ -49,10 +52,15 @@ Readmission::Readmission(const Options& options, Stored stored)
   if (options_.quorums.peers == 1) state_ = State::kVoting;  // nobody could tell it
 }
 
+agreement::Birth Readmission::birth_of(ServerIndex peer, const wire::Life& life) const {
+  const auto said = said_.find(peer);
+  return {life.since(), life.view_bound(), said == said_.end() ? Bytes() : said->second};
+}
+
 std::map<ServerIndex, agreement::Birth> Readmission::births() const {
   std::map<ServerIndex, agreement::Birth> births;
   for (const auto& [peer, life] : peers_) {
-    if (life.since() > 0) births[peer] = birth_in(life);
+    if (life.since() > 0) births[peer] = birth_of(peer, life);
   }
   if (!own_.amnesiac() && own_.life().since() > 0) births[options_.self] = birth_in(own_.life());
   return births;
@@ -125,11 +133,11 @@ void Readmission::ask(ServerIndex peer, Actions& actions) const {
   actions.sends.emplace_back(peer, std::move(out));
 }
 
-void Readmission::receive(ServerIndex from, const wire::Introduction& in, const Standing& standing,
+void Readmission::receive(ServerIndex from, const Introduced& in, const Standing& standing,
                           Actions& actions) {
   if (from >= options_.quorums.peers || from == options_.self) return;
-  if (in.has_hello()) return on_hello(from, in.hello(), standing, actions);
-  if (in.has_answer()) on_answer(from, in.answer(), standing, actions);
+  if (in.body.has_hello()) return on_hello(from, in, standing, actions);
+  if (in.body.has_answer()) on_answer(from, in.body.answer(), standing, actions);
 }
 
 void Readmission::on_answer(ServerIndex from, const wire::HelloAnswer& answer,
@@ -187,11 +195,19 @@ bool Readmission::fits(const wire::Hello& hello, const wire::Life& known) const 
   return fresh || (now.count() >= known.count() && now.since() >= known.since());
 }
 
-void Readmission::on_hello(ServerIndex from, const wire::Hello& hello, const Standing& standing,
+void Readmission::on_hello(ServerIndex from, const Introduced& in, const Standing& standing,
                            Actions& actions) {
+  const wire::Hello& hello = in.body.hello();
   const auto known = peers_.find(from);
   const bool refused = known != peers_.end() && !fits(hello, known->second);
-  if (!refused) put_on_record(from, hello.life(), actions);
+  const wire::Life before = known == peers_.end() ? wire::Life() : known->second;
+  const bool anew = hello.life().since() > before.since();
+  // The view change that this server has sent does not show it. It will be asked again.
+  if (!refused && anew && options_.quorums.byzantine && standing.changing) return;
+  if (!refused) {
+    if (bears(hello.life(), before) && !in.header.empty()) said_[from] = in.header;
+    put_on_record(from, hello.life(), actions);
+  }
   wire::Introduction out;
   wire::HelloAnswer& answer = *out.mutable_answer();
   answer.set_nonce(hello.life().nonce());
@@ -209,7 +225,7 @@ void Readmission::on_hello(ServerIndex from, const wire::Hello& hello, const Sta
 void Readmission::put_on_record(ServerIndex from, const wire::Life& life, Actions& actions) {
   wire::Life& known = peers_[from];
   const bool born = bears(life, known);
-  if (born) actions.reborn[from] = birth_in(life);
+  if (born) actions.reborn[from] = birth_of(from, life);
   if (same_run(known, life)) {
     if (known.count() >= life.count() && !born) return;
     known.set_count(std::max(known.count(), life.count()));
@@ -227,6 +243,10 @@ void Readmission::put_on_record(ServerIndex from, const wire::Life& life, Action
 bool Readmission::heard(ServerIndex from, const wire::Life& life, Actions& actions) {
   if (from == options_.self || from >= options_.quorums.peers) return true;
   wire::Life& known = peers_[from];
+  if (options_.quorums.byzantine && life.since() > known.since()) {
+    // Heeded once it says so in a Hello, which others can be shown.
+    return same_run(known, life) || life.incarnation() > known.incarnation();
+  }
   if (same_run(known, life) && !bears(life, known)) {
     if (life.count() > known.count()) {
       known.set_count(life.count());

@@ -34,6 +34,7 @@
 #include "common/ids.h"
 #include "common/quorum.h"
 #include "common/time.h"
+#include "replica/inbound.h"
 #include "wire/envelope.pb.h"
 
 namespace steward::replica {
@@ -57,6 +58,7 @@ class Readmission {
   struct Stored {
     std::optional<wire::OwnLife> own;
     std::map<ServerIndex, wire::Life> peers;
+    std::map<ServerIndex, Bytes> said;
     bool blank = true;
   };
 
@@ -87,8 +89,7 @@ class Readmission {
 
   void start(Actions& actions);
   void on_timer(Actions& actions);
-  void receive(ServerIndex from, const wire::Introduction& in, const Standing& standing,
-               Actions& actions);
+  void receive(ServerIndex from, const Introduced& in, const Standing& standing, Actions& actions);
   // The life with which a vote came. False: of an earlier one, or of a copy.
   bool heard(ServerIndex from, const wire::Life& life, Actions& actions);
   // The local protocol may have moved on.
@@ -99,6 +100,8 @@ class Readmission {
   const wire::OwnLife& own_record() const { return own_; }
   // Records that changed since the last call.
   std::map<ServerIndex, wire::Life> take_dirty();
+  // With what others said when their memory began; goes with their records.
+  const std::map<ServerIndex, Bytes>& said() const { return said_; }
 
   // Others that have to confirm this life before it votes, where its memory is whole, and so many
   // others that one of them is correct and shared any quorum with a server that is now faulty.
@@ -111,13 +114,13 @@ class Readmission {
     Sequence stable = 0;
   };
 
-  void on_hello(ServerIndex from, const wire::Hello& hello, const Standing& standing,
-                Actions& actions);
+  void on_hello(ServerIndex from, const Introduced& in, const Standing& standing, Actions& actions);
   void on_answer(ServerIndex from, const wire::HelloAnswer& answer, const Standing& standing,
                  Actions& actions);
   void on_refusal(ServerIndex from, const wire::HelloAnswer& answer, const Standing& standing,
                   Actions& actions);
   bool fits(const wire::Hello& hello, const wire::Life& known) const;
+  agreement::Birth birth_of(ServerIndex peer, const wire::Life& life) const;
   void put_on_record(ServerIndex from, const wire::Life& life, Actions& actions);
   void lose_memory(Actions& actions);
   void set_bounds(const Standing& standing, Actions& actions);
@@ -132,6 +135,7 @@ class Readmission {
   wire::OwnLife own_;
   std::uint64_t asked_since_ = 0;  // answers about an earlier memory do not count
   std::map<ServerIndex, wire::Life> peers_;
+  std::map<ServerIndex, Bytes> said_;
   std::set<ServerIndex> dirty_;
   std::set<ServerIndex> confirmed_;
   std::map<ServerIndex, std::uint64_t> refused_;  // the incarnation that they hold against us

@@ -80,7 +80,7 @@ Status Server::Impl::open(const storage::Store& store) {
   const bool blank = !stored->own_life && stored->records.empty() && stored->snapshot == 0;
   readmission_.emplace(Readmission::Options{self_.server, site_.quorums(), nonce_,
                                             config_.ordering.checkpoint_interval},
-                       Readmission::Stored{stored->own_life, stored->lives, blank});
+                       Readmission::Stored{stored->own_life, stored->lives, stored->said, blank});
   auto core =
       agreement::open_core(protocol, local_options(config_, self_, *readmission_), stored->records);
   if (!core) return core.error();

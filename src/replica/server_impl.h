@@ -62,7 +62,7 @@ class Server::Impl {
   void on(ServerId from, const wire::StateAnswer& in);
   void on(ServerId from, const RefreshReceived& in);
   void on(ServerId from, const Accusation& in);
-  void on(ServerId from, const wire::Introduction& in);
+  void on(ServerId from, const Introduced& in);
 
   void on(ConnectionId connection, const CheckedUpdate& in);
   void on(ConnectionId connection, const wire::Query& in);

@@ -28,10 +28,10 @@ Readmission::Standing Server::Impl::standing() const {
   return {now.view, now.installed, now.changing, now.stable};
 }
 
-void Server::Impl::on(ServerId from, const wire::Introduction& in) {
-  if (in.has_awaited()) {
+void Server::Impl::on(ServerId from, const Introduced& in) {
+  if (in.body.has_awaited()) {
     const agreement::Progress now = core_->progress();
-    return awaited_.ask(from.server, in.awaited().sequence(), now.stable, now.committed);
+    return awaited_.ask(from.server, in.body.awaited().sequence(), now.stable, now.committed);
   }
   Readmission::Actions actions;
   readmission_->receive(from.server, in, standing(), actions);
@@ -64,6 +64,7 @@ void Server::Impl::apply(Readmission::Actions actions) {
   for (auto& [to, message] : actions.sends) {
     send({in_site(to)}, wire::KIND_INTRODUCTION, message);
     out_.sends.back().promise = binds(message);
+    out_.sends.back().sign = signs_ && message.has_hello();
   }
   if (actions.timer) set_timer(timer_id(TimerClass::kIntroduce), *actions.timer);
 }
@@ -132,6 +133,8 @@ void Server::Impl::stamp() {
     layout::put_own_life(readmission_->own_record(), out_.write);
     for (const auto& [peer, life] : readmission_->take_dirty()) {
       layout::put_life(peer, life, out_.write);
+      const auto said = readmission_->said().find(peer);
+      if (said != readmission_->said().end()) layout::put_said(peer, said->second, out_.write);
     }
   }
   for (Outgoing& outgoing : out_.sends) {

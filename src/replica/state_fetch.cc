@@ -8,7 +8,8 @@
 namespace steward::replica {
 namespace {
 
-constexpr std::uint32_t kLate = 2;  // ticks after which others get a source's part
+constexpr std::uint32_t kLate = 2;        // ticks after which others get a source's part
+constexpr std::uint32_t kLacksAgain = 4;  // and one that lacked a snapshot is asked for it again
 constexpr std::uint32_t kFirstPatience = 8;
 constexpr std::uint32_t kMaxPatience = 128;
 constexpr std::uint32_t kMaxTimesLate = 16;
@@ -103,6 +104,7 @@ void StateFetch::on_answer(ServerIndex from, const wire::StateAnswer& answer, co
   if (part.age < kLate && source.probes_due > 0) --source.probes_due;
   if (answer.lacking()) {
     source.lacks = true;
+    source.lacked_for = 0;
     actions.rejections.emplace_back("transfer: a source lacks the snapshot");
   } else if (!take(part, answer, own, actions)) {
     source.lies = true;
@@ -206,6 +208,7 @@ void StateFetch::give_back(const Part& part) {
 void StateFetch::on_tick(Actions& actions) {
   if (!target_) return;
   for (Source& source : sources_) {
+    if (source.lacks && !next_ && ++source.lacked_for >= kLacksAgain) source.lacks = false;
     if (!source.asked) continue;
     if (++source.asked->age == kLate) {
       give_back(*source.asked);
@@ -219,10 +222,6 @@ void StateFetch::on_tick(Actions& actions) {
     source.asked.reset();
   }
   move_on();
-  // Without a newer target: they may have taken the checkpoint meanwhile.
-  if (usable_sources() == 0) {
-    for (Source& source : sources_) source.lacks = false;
-  }
   schedule(actions);
 }
 

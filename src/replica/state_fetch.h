@@ -5,7 +5,8 @@
 //
 // Sources. Each other server has one request outstanding, for a part of its own. One whose content
 // does not match a digest is not asked again during this fetch, unless all have been found so. One
-// that says that it has no such snapshot is not asked for this one again. One that is late, after
+// that says that it has no such snapshot is asked for it again only where no newer one is known of:
+// then it may take that checkpoint yet. One that is late, after
 // two ticks, loses its part to the others; its answer is welcome until it is asked again, after a
 // time that doubles. From then on it gets single pieces that the others are asked for as well,
 // until it has answered in time often enough, twice as often for each time that it was late: a
@@ -99,6 +100,7 @@ class StateFetch {
   struct Source {
     bool lies = false;
     bool lacks = false;
+    std::uint32_t lacked_for = 0;  // ticks since it said so
     std::optional<Part> asked;
     std::uint32_t patience = 0;  // ticks that it was given in vain the last time; 0: it answered
     std::uint32_t times_late = 0;

@@ -439,10 +439,30 @@ TEST_F(Fetching, WithoutANewerTargetSourcesThatLackItAreAskedAgainLater) {
   begin(state(10));
   for (int i = 0; i < 3; ++i) refuse(only_request());
   EXPECT_TRUE(actions_.requests.empty());
-  fetch_.on_tick(actions_);
+  for (int tick = 0; tick < 4; ++tick) fetch_.on_tick(actions_);
   serve_all();
   expect_complete();
   EXPECT_EQ(counted("transfer: a source lacks the snapshot"), 3U);
+  EXPECT_EQ(lies(), 0U);
+}
+
+// The only one that had it is gone for good, and no newer one can come without this server.
+TEST_F(Fetching, WhoTookTheCheckpointLaterIsASourceToo) {
+  begin(state(600));
+  serve(only_request());
+  std::vector<Request> requests = take_requests();
+  while (requests.at(1).second.pages_size() == 0) {
+    for (const Request& request : requests) serve(request);
+    requests = take_requests();
+  }
+  serve(requests.at(0));
+  refuse(requests.at(1));
+  refuse(requests.at(2));
+  for (int tick = 0; tick < 8; ++tick) {
+    serve_all({1});
+    fetch_.on_tick(actions_);
+  }
+  expect_complete();
   EXPECT_EQ(lies(), 0U);
 }
 

@@ -73,6 +73,12 @@ void put_life(ServerIndex server, const wire::Life& life, storage::WriteBatch& b
   batch.puts.emplace_back(std::move(key), life.SerializeAsString());
 }
 
+void put_said(ServerIndex server, const Bytes& said, storage::WriteBatch& batch) {
+  Bytes key = "b";
+  append_u32(key, server);
+  batch.puts.emplace_back(std::move(key), said);
+}
+
 void put_marker(Sequence sequence, const crypto::Digest& digest, std::uint64_t overlay,
                 storage::WriteBatch& batch) {
   wire::SnapshotMarker marker;
@@ -98,6 +104,12 @@ Status load_lives(const storage::Store& store, Stored& stored) {
     wire::Life parsed;
     if (key.size() != 5 || !parsed.ParseFromString(value)) return corrupt("life of another server");
     stored.lives.emplace(read_u32(key, 1), std::move(parsed));
+  }
+  auto said = store.scan("b");
+  if (!said) return said.error();
+  for (auto& [key, value] : *said) {
+    if (key.size() != 5) return corrupt("word of another server");
+    stored.said.emplace(read_u32(key, 1), std::move(value));
   }
   return {};
 }

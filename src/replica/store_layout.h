@@ -8,6 +8,7 @@
 //   e <server:4>              Evidence against a server of the site
 //   i                         OwnLife: this server's run, and what it has forgotten (readmission.h)
 //   l <server:4>              Life: the newest known of another server of the site
+//   b <server:4>              SignedHeader: its word on when its memory began, if not at first
 #pragma once
 
 #include <map>
@@ -35,6 +36,7 @@ void truncate_records(Sequence last, storage::WriteBatch& batch);
 void put_evidence(const wire::Evidence& evidence, storage::WriteBatch& batch);
 void put_own_life(const wire::OwnLife& life, storage::WriteBatch& batch);
 void put_life(ServerIndex server, const wire::Life& life, storage::WriteBatch& batch);
+void put_said(ServerIndex server, const Bytes& said, storage::WriteBatch& batch);
 // Erases the fetched pages of this number, those put into `batch` before included.
 void erase_fetched(std::uint64_t number, storage::WriteBatch& batch);
 // `overlay`: the number of the fetched pages that stand over the stored ones; 0: none do.
@@ -53,6 +55,7 @@ struct Stored {
   crypto::Digest snapshot_digest;
   std::optional<wire::OwnLife> own_life;
   std::map<ServerIndex, wire::Life> lives;
+  std::map<ServerIndex, Bytes> said;
 };
 Result<Stored> load(const storage::Store& store);
 

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "replica/store_layout.h"
+#include "replica/testing/memory_store.h"
 
 namespace steward::replica::layout {
 namespace {
@@ -21,6 +22,20 @@ TEST(StoreLayoutReview, TruncatingTakesBackWhatTheSameBatchPut) {
   EXPECT_EQ(batch.puts[2].first, snapshot_key());
   ASSERT_EQ(batch.erase_ranges.size(), 1U);
   EXPECT_EQ(batch.erase_ranges[0], std::pair(record_key(1, 0), record_key(9, 0)));
+}
+
+TEST(StoreLayoutReview, LivesAreLoadedWithWhatTheirServersSigned) {
+  storage::WriteBatch batch;
+  wire::Life life;
+  life.set_since(7);
+  put_life(3, life, batch);
+  put_said(3, "signed", batch);
+  testing::MemoryStore store;
+  ASSERT_TRUE(store.write(batch, true));
+  const auto stored = load(store);
+  ASSERT_TRUE(stored.ok());
+  EXPECT_EQ(stored->lives.at(3).since(), 7U);
+  EXPECT_EQ(stored->said, (std::map<ServerIndex, Bytes>{{3, "signed"}}));
 }
 
 }  // namespace

@@ -273,7 +273,7 @@ Result<Inbound> Verifier::decode(ServerId from, const wire::Envelope& envelope, 
   if (kind == wire::KIND_SHARE) return decode_share(envelope);
   if (kind == wire::KIND_REFRESH) return decode_refresh(envelope, trusted, work);
   if (kind == wire::KIND_ACCUSATION) return decode_accusation(envelope, work);
-  if (kind == wire::KIND_INTRODUCTION) return plain(wire::Introduction(), "introduction");
+  if (kind == wire::KIND_INTRODUCTION) return decode_introduction(envelope, work);
   if (kind == wire::KIND_SHARE_REQUEST) return plain(wire::ShareRequest(), "share request");
   if (kind == wire::KIND_STATE_REQUEST) return plain(wire::StateRequest(), "request");
   if (kind == wire::KIND_STATE) return decode_state(envelope);

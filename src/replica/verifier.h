@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -54,6 +55,9 @@ class Verifier {
                                    Work& work) const;
   Result<Inbound> decode_about_views(ServerId from, const wire::Envelope& envelope, bool trusted,
                                      Work& work) const;
+  Result<Inbound> decode_introduction(const wire::Envelope& envelope, Work& work) const;
+  Result<std::map<agreement::PeerId, agreement::Birth>> check_births(const wire::ViewChange& body,
+                                                                     Work& work) const;
   Status check_view_change(const wire::ViewChange& body, Work& work) const;
   Status check_candidate(const wire::Candidate& candidate, Work& work) const;
   Status check_certificate(const wire::AgreementMessage& body, Work& work) const;

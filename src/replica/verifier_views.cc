@@ -75,6 +75,9 @@ Result<Inbound> Verifier::decode_about_views(ServerId from, const wire::Envelope
     Status status = local_signs_ ? check_header(header, wire::KIND_VIEW_CHANGE, work) : Status();
     if (status && body->has_view_change()) status = check_view_change(body->view_change(), work);
     if (!status) return status.error();
+    auto births = check_births(body->view_change(), work);
+    if (!births) return births.error();
+    message->births = std::move(*births);
   }
   message->body = std::move(*body);
   return Inbound(LocalAgreement{{std::move(message), wire::Voucher{}}, life_of(envelope)});
@@ -97,6 +100,48 @@ Status Verifier::check_view_change(const wire::ViewChange& body, Work& work) con
     if (!status) return status;
   }
   return {};
+}
+
+// What its sender knows of the memories of others, each in its own signed word.
+Result<std::map<agreement::PeerId, agreement::Birth>> Verifier::check_births(
+    const wire::ViewChange& body, Work& work) const {
+  std::map<agreement::PeerId, agreement::Birth> births;
+  if (!local_signs_) return births;
+  const std::size_t peers = config_.sites[self_.site].servers.size();
+  if (static_cast<std::size_t>(body.births_size()) > peers) {
+    return Error{ErrorCode::kTooLarge, "more births than servers"};
+  }
+  for (const Bytes& said : body.births()) {
+    if (said.size() > limits::kMaxVoteBytes) {
+      return Error{ErrorCode::kTooLarge, "an introduction too large"};
+    }
+    auto header = parse<wire::SignedHeader>(said, "introduction");
+    if (!header) return header.error();
+    auto in = parse<wire::Introduction>(header->body(), "introduction");
+    if (!in) return in.error();
+    if (!in->has_hello()) return bad_input("not an introduction");
+    const Status status = check_header(*header, wire::KIND_INTRODUCTION, work);
+    if (!status) return status.error();
+    const wire::Life& life = in->hello().life();
+    births[header->server()] = {life.since(), life.view_bound()};
+  }
+  return births;
+}
+
+// Of a memory that begins anew others have to be shown that its server said so.
+Result<Inbound> Verifier::decode_introduction(const wire::Envelope& envelope, Work& work) const {
+  auto body = parse<wire::Introduction>(envelope.body(), "introduction");
+  if (!body) return body.error();
+  Introduced in{std::move(*body), {}};
+  if (!local_signs_ || !in.body.has_hello()) return Inbound(std::move(in));
+  const wire::SignedHeader header = header_of(envelope);
+  in.header = header.SerializeAsString();
+  if (in.header.size() > limits::kMaxVoteBytes) {
+    return Error{ErrorCode::kTooLarge, "an introduction too large"};
+  }
+  const Status status = check_header(header, wire::KIND_INTRODUCTION, work);
+  if (!status) return status.error();
+  return Inbound(std::move(in));
 }
 
 // A prepared certificate: the leader's PrePrepare, and Prepares of quorum - 1 others.

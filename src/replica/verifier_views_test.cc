@@ -116,6 +116,48 @@ TEST_F(VerifierViewsTest, WhatNobodySignedIsRefused) {
   EXPECT_EQ(refused(vote("prepare", digest_)), "not a message about views");
 }
 
+// Who lost its memory says so itself, and others show it.
+TEST_F(VerifierViewsTest, BirthsAreShownAsTheirServersSignedThem) {
+  wire::Introduction hello;
+  hello.mutable_hello()->mutable_life()->set_since(7);
+  hello.mutable_hello()->mutable_life()->set_view_bound(2);
+  const Bytes said = hello.SerializeAsString();
+  const auto refused_with = [&](const Bytes& birth) {
+    return refused([&](auto& body) { body.add_births(birth); });
+  };
+  EXPECT_EQ(refused_with(header({0, 3}, wire::KIND_AGREEMENT, said)),
+            "a server's signature does not hold");
+  hello.mutable_awaited();
+  EXPECT_EQ(refused_with(header({0, 3}, wire::KIND_INTRODUCTION, hello.SerializeAsString())),
+            "not an introduction");
+  EXPECT_EQ(refused_with(Bytes(limits::kMaxVoteBytes + 1, 'x')), "an introduction too large");
+  EXPECT_EQ(refused([&](auto& body) {
+              for (int i = 0; i < 5; ++i) {
+                body.add_births(header({0, 3}, wire::KIND_INTRODUCTION, said));
+              }
+            }),
+            "more births than servers");
+  wire::AgreementMessage body = view_change();
+  body.mutable_view_change()->add_births(header({0, 3}, wire::KIND_INTRODUCTION, said));
+  const auto result = receive({0, 1}, frame({0, 1}, wire::KIND_VIEW_CHANGE, body, true));
+  ASSERT_TRUE(result.ok()) << result.error().message;
+  const auto& births = (**std::get<LocalAgreement>(**result).message).births;
+  ASSERT_EQ(births.size(), 1U);
+  EXPECT_EQ(births.at(3).since, 7U);
+  EXPECT_EQ(births.at(3).view, 2U);
+}
+
+TEST_F(VerifierViewsTest, AHelloIsSigned) {
+  wire::Introduction hello;
+  hello.mutable_hello()->mutable_life()->set_incarnation(7);
+  const auto sent = [&](bool sign) { return frame({0, 1}, wire::KIND_INTRODUCTION, hello, sign); };
+  EXPECT_EQ(refusal({0, 1}, sent(false)), "a server's signature does not hold");
+  const auto result = receive({0, 1}, sent(true));
+  ASSERT_TRUE(result.ok()) << result.error().message;
+  EXPECT_EQ(std::get<Introduced>(**result).header,
+            header({0, 1}, wire::KIND_INTRODUCTION, hello.SerializeAsString()));
+}
+
 TEST_F(VerifierViewsTest, TheSizeIsBounded) {
   const auto many = 2 * config_.ordering.checkpoint_interval + 1;
   wire::AgreementMessage body;

@@ -89,6 +89,20 @@ void put_agreement(const wire::AgreementMessage& body, replica::Outgoing& messag
 // A new agreement message to `to`, signed where its kind asks for that.
 Parcel agreement_parcel(ServerId to, const wire::AgreementMessage& body);
 
+// `frame`, but where it holds a `Message` of this kind what `thin` leaves of that; null where it
+// returns false: nothing is left.
+template <class Message, class Thin>
+Frame thinned(Frame frame, wire::Kind kind, Thin thin) {
+  wire::Envelope envelope;
+  Message message;
+  const bool meant = envelope.ParseFromString(*frame) && envelope.kind() == kind &&
+                     message.ParseFromString(envelope.body());
+  if (!meant) return frame;
+  if (!thin(message)) return nullptr;
+  envelope.set_body(message.SerializeAsString());
+  return std::make_shared<const Bytes>(envelope.SerializeAsString());
+}
+
 // Another batch that verifies as well: without the last item of `batch`.
 wire::BatchPtr other_batch(const wire::Batch& batch);
 

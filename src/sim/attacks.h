@@ -26,6 +26,13 @@ StrategyPtr censor_client(Bytes client);
 // The same with what comes from another site.
 StrategyPtr censor_site(SiteId site);
 
+// --- What is to be ordered (attacks_leading.cc).
+// As leader shows all others another batch than its own protocol decided on, also where a new view
+// binds the slot; with `forge` one with an update that no client signed.
+StrategyPtr override_proposals(bool forge);
+StrategyPtr usurp();              // proposes although it does not lead
+StrategyPtr forward_forgeries();  // passes on updates that no client signed
+
 // --- The site as one machine (attacks_site.cc).
 // Wrong shares of signatures, wrong proofs; to all others, or to one of them.
 StrategyPtr poison_shares(std::optional<ServerId> only_to = {});

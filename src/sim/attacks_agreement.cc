@@ -257,19 +257,13 @@ class CensorClient final : public Strategy {
   std::string name() const override { return "censor a client"; }
 
   Frame receive(const Scene& /*scene*/, ServerId /*from*/, Frame frame) override {
-    wire::Envelope envelope;
-    wire::Forward forward;
-    const bool forwards = envelope.ParseFromString(*frame) &&
-                          envelope.kind() == wire::KIND_FORWARD &&
-                          forward.ParseFromString(envelope.body());
-    if (!forwards) return frame;
-    wire::Forward kept;
-    for (const Bytes& update : forward.updates()) {
-      if (!is_theirs(update)) kept.add_updates(update);
-    }
-    if (kept.updates_size() == 0) return nullptr;
-    envelope.set_body(kept.SerializeAsString());
-    return std::make_shared<const Bytes>(envelope.SerializeAsString());
+    return thinned<wire::Forward>(frame, wire::KIND_FORWARD, [this](wire::Forward& forward) {
+      auto& updates = *forward.mutable_updates();
+      updates.erase(std::remove_if(updates.begin(), updates.end(),
+                                   [this](const Bytes& update) { return is_theirs(update); }),
+                    updates.end());
+      return !updates.empty();
+    });
   }
   Frame receive_from_client(const Scene& /*scene*/, const Bytes& client, Frame frame) override {
     return client == client_ ? nullptr : frame;

@@ -188,7 +188,7 @@ std::vector<StrategyPtr> draw_strategies(const ClusterConfig& config,
                                          const crypto::KeyDirectory& keys, Random& random) {
   const Duration patience = config.timeouts.view_change;
   const auto draw = [&]() -> StrategyPtr {
-    switch (random.below(18)) {
+    switch (random.below(24)) {
       case 0:
         return mute();
       case 1:
@@ -220,7 +220,17 @@ std::vector<StrategyPtr> draw_strategies(const ClusterConfig& config,
       case 15:
         return withhold_state();
       case 16:
+      case 17:
         return forge_certificates();
+      case 18:
+      case 19:
+        return override_proposals(false);
+      case 20:
+        return override_proposals(true);
+      case 21:
+        return usurp();
+      case 22:
+        return forward_forgeries();
       default:
         return mutate(static_cast<std::uint32_t>(1 + random.below(20)));
     }
@@ -230,6 +240,7 @@ std::vector<StrategyPtr> draw_strategies(const ClusterConfig& config,
   if (random.below(2) == 0) strategies.push_back(lie_to_clients());
   if (random.below(2) == 0) strategies.push_back(lie_in_renewal());
   if (random.below(4) == 0) strategies.push_back(wait_for_ever(random.below(2) == 0));
+  if (random.below(4) == 0) strategies.push_back(lie_in_transfer());
   return strategies;
 }
 

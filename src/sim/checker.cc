@@ -50,6 +50,18 @@ void Checker::server_sent(ServerId server, const replica::Outgoing& outgoing) {
   }
 }
 
+void Checker::server_backed_up(ServerId server) {
+  Spoken& spoken = spoken_[server];
+  spoken.heard = false;
+  backed_up_[server] = spoken;
+}
+
+void Checker::server_rolled_back(ServerId server) {
+  const auto before = backed_up_.find(server);
+  if (before == backed_up_.end() || spoken_[server].heard) return server_lost_memory(server);
+  spoken_[server] = before->second;
+}
+
 void Checker::server_voted(ServerId server, const Slot& slot, const Bytes& digest) {
   Spoken& spoken = spoken_[server];
   const std::string where = "server " + to_string(server) + ", sequence " +

@@ -39,6 +39,14 @@ class Checker {
 
   void server_started(ServerId server);
   void server_sent(ServerId server, const replica::Outgoing& outgoing);
+  // Something that it sent has reached another server.
+  void server_heard(ServerId server) { spoken_[server].heard = true; }
+  // Its disk was copied; holds that copy again; lost what it held. What nobody has heard since the
+  // copy was not said, and who forgot a promise may have to vote below it (docs/protocols.md,
+  // section 11).
+  void server_backed_up(ServerId server);
+  void server_rolled_back(ServerId server);
+  void server_lost_memory(ServerId server) { spoken_[server].promised = 0; }
   void server_status(ServerId server, const wire::StatusReply& status);
   void server_executed(ServerId server, const replica::Executed& executed);
   void server_at(ServerId server, Sequence sequence, const crypto::Digest& state);
@@ -75,6 +83,7 @@ class Checker {
   struct Spoken {
     std::map<Slot, Bytes> votes;
     View promised = 0;
+    bool heard = false;  // since the last backup
   };
   struct Reached {
     View view = 0;
@@ -95,6 +104,7 @@ class Checker {
   std::map<ServerId, Sequence> executed_;  // since its last start
   std::map<ServerId, Reached> reached_;    // the same
   std::map<ServerId, Spoken> spoken_;      // since it was made
+  std::map<ServerId, Spoken> backed_up_;   // as it was then
   std::set<ServerId> distrusted_;
   std::map<std::pair<Bytes, std::uint64_t>, std::uint64_t> sessions_;  // last timestamp executed
   std::map<crypto::Digest, Outcome> outcomes_;  // by payload, until the client has the reply

@@ -163,6 +163,22 @@ TEST_F(CheckerTest, NoticesAVoteBelowAPromise) {
   EXPECT_EQ(found(), "one word");
 }
 
+TEST_F(CheckerTest, WhatNobodyHeardBeforeARollbackWasNotSaid) {
+  for (const bool heard : {false, true}) {
+    const ServerId server{0, heard ? 1U : 0U};
+    checker_.server_sent(server, prepare(1, 5, "a"));
+    checker_.server_heard(server);
+    checker_.server_backed_up(server);
+    checker_.server_sent(server, prepare(1, 6, "a"));
+    if (heard) checker_.server_heard(server);
+    checker_.server_rolled_back(server);
+    checker_.server_sent(server, prepare(1, 6, "b"));
+    EXPECT_EQ(found(), heard ? "one word" : "");
+  }
+  checker_.server_sent({0, 0}, prepare(1, 5, "b"));
+  EXPECT_EQ(checker_.violations().size(), 2U) << "said before the backup";
+}
+
 TEST_F(CheckerTest, NoticesWhatGoesBackBetweenRestarts) {
   wire::StatusReply status;
   status.set_local_view(2);

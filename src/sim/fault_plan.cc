@@ -12,6 +12,11 @@ constexpr Duration kShortestOutage{200'000};
 constexpr Duration kLongestOutage{4'000'000};
 constexpr Duration kLongestCalm{10'000'000};
 constexpr Duration kLongestStorm{3'000'000};
+constexpr std::uint64_t kMostTraps = 3;     // of one ambush
+constexpr std::uint64_t kMostLetPass = 8;   // before it strikes
+constexpr Duration kLongestDelay{10'000};   // of its blow
+constexpr Duration kShortestWait{500'000};  // for each deed
+constexpr Duration kLongestWait{2'000'000};
 
 using FaultMaker = std::function<Fault(ServerId)>;
 
@@ -76,6 +81,11 @@ class Planner {
     if (kinds_.lost_disks) add_backups();
     for (SiteId site = 0; site < config_.sites.size(); ++site) leave_servers_out(site, makers);
     if (kinds_.cuts) leave_sites_out();
+    // The last, so that with or without them a seed's other faults are the same.
+    const bool chosen = toss(random_);
+    for (SiteId site = 0; site < config_.sites.size(); ++site) {
+      if (chosen && kinds_.ambushes && config_.sites[site].faults > 0) add_ambushes(site);
+    }
     std::stable_sort(plan_.episodes.begin(), plan_.episodes.end(),
                      [](const Episode& a, const Episode& b) { return a.from < b.from; });
     return std::move(plan_);
@@ -230,6 +240,52 @@ class Planner {
     if (toss(random_)) plan_.episodes.push_back({at, over, false, back});
   }
 
+  void add_ambushes(SiteId site) {
+    Duration at = random_.between(Duration(0), duration_ / 4);
+    while (true) {
+      Ambush ambush = draw_ambush(site);
+      const Duration each = ambush.dark + random_.between(kShortestWait, kLongestWait);
+      const std::int64_t fit = (duration_ - at - Duration(1)) / each;
+      if (fit < 1) return;
+      if (std::ssize(ambush.traps) > fit) ambush.traps.resize(static_cast<std::size_t>(fit));
+      const Duration until = at + each * std::ssize(ambush.traps);
+      plan_.episodes.push_back({at, until, false, ambush});
+      at = until + random_.between(Duration(0), kShortestWait);
+    }
+  }
+
+  Ambush draw_ambush(SiteId site) {
+    // What is executed at one server alone is what the others must not forget.
+    static constexpr Deed kDeeds[] = {Deed::kProposes, Deed::kVotes,    Deed::kPrepares,
+                                      Deed::kPrepares, Deed::kExecutes, Deed::kExecutes,
+                                      Deed::kExecutes, Deed::kLeaves,   Deed::kOpens};
+    using How = Ambush::How;
+    static constexpr How kHow[] = {How::kCutOff, How::kCutOff, How::kCrash, How::kRestartOthers};
+    Ambush ambush;
+    ambush.site = site;
+    for (std::uint64_t left = 1 + random_.below(kMostTraps); left > 0; --left) {
+      Deed deed = kDeeds[random_.below(std::size(kDeeds))];
+      if (!ambush.traps.empty() && toss(random_)) deed = Deed::kExecutes;
+      // Paxos prepares nothing.
+      const bool paxos = config_.sites[site].protocol != LocalProtocol::kPbft;
+      if (paxos && deed == Deed::kPrepares) deed = Deed::kProposes;
+      Trap trap{deed};
+      const bool heard = deed == Deed::kVotes || deed == Deed::kPrepares || deed == Deed::kExecutes;
+      const auto by = static_cast<ServerIndex>(random_.below(config_.sites[site].servers.size()));
+      if (heard && random_.below(4) != 0) trap.by = by;
+      ambush.traps.push_back(trap);
+    }
+    ambush.times = 1 + static_cast<std::uint32_t>(random_.below(kMostLetPass));
+    ambush.how = kHow[random_.below(std::size(kHow))];
+    if (toss(random_)) ambush.late = random_.between(Duration(0), kLongestDelay);
+    // Mostly longer than the patience with a leader, which runs draw up to the one in the file.
+    const Duration dark =
+        config_.timeouts.view_change / static_cast<std::int64_t>(2ULL << random_.below(3));
+    ambush.dark = dark + random_.between(Duration(0), dark);
+    ambush.alone = ambush.dark + random_.between(Duration(0), kLongestOutage);
+    return ambush;
+  }
+
   // Up to f servers of the site suffer on in the liveness phase.
   void leave_servers_out(SiteId site, const std::vector<FaultMaker>& makers) {
     const SiteConfig& each = config_.sites[site];
@@ -316,6 +372,23 @@ struct Describe {
     return fmt::format("{} from {} to {}", fault.on ? "nothing gets" : "again", list(fault.from),
                        list(fault.to));
   }
+  std::string operator()(const Ambush& fault) const {
+    static constexpr const char* kHow[] = {"cut off", "down", "cut off, the others down"};
+    std::string deeds;
+    for (const Trap& trap : fault.traps) {
+      if (!deeds.empty()) deeds += ", then ";
+      deeds += trap.by ? fmt::format("until {} alone ", to_string(ServerId{fault.site, *trap.by}))
+                       : std::string("until one ");
+      deeds += to_string(trap.deed);
+    }
+    return fmt::format(
+        "{} at site {} {}, {} times: it is {}, {:.1f} ms later, dark for {:.0f} ms, alone for "
+        "{:.0f} "
+        "ms",
+        fault.on ? "lie in wait" : "no longer lie in wait", fault.site, deeds, fault.times,
+        kHow[static_cast<std::size_t>(fault.how)], to_ms(fault.late), to_ms(fault.dark),
+        to_ms(fault.alone));
+  }
   std::string operator()(const SetNetwork& fault) const {
     const NetworkFaults& network = fault.faults;
     return fmt::format(
@@ -350,6 +423,7 @@ struct End {
   Maybe operator()(FailDisk fault) const { return off(fault); }
   Maybe operator()(const LoseDisk& fault) const { return Restart{fault.server}; }
   Maybe operator()(Block fault) const { return off(std::move(fault)); }
+  Maybe operator()(Ambush fault) const { return off(std::move(fault)); }
 
   template <class Switched>
   static Fault off(Switched fault) {
@@ -365,6 +439,12 @@ std::optional<Fault> ended(const Fault& fault) { return std::visit(End{}, fault)
 FaultPlan make_fault_plan(const ClusterConfig& config, const FaultKinds& kinds, Duration duration,
                           Random random) {
   return Planner(config, kinds, duration, random).make();
+}
+
+std::string to_string(Deed deed) {
+  static constexpr const char* kNames[] = {"proposes", "votes",      "prepares",
+                                           "executes", "leaves for", "opens"};
+  return kNames[static_cast<std::size_t>(deed)];
 }
 
 std::string to_string(const Fault& fault) { return std::visit(Describe{}, fault); }

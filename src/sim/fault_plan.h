@@ -87,9 +87,37 @@ struct Block {  // nothing gets from any of these to any of those; the way back 
   std::vector<ServerId> to;
   bool on = true;
 };
-using Fault =
-    std::variant<SetNetwork, Crash, Restart, RestartLoop, Pause, SlowCpu, SlowDisk, SlowLinks,
-                 SetClock, JumpClock, CutSite, Block, Backup, Wipe, Rollback, FailDisk, LoseDisk>;
+// What a server may be caught at.
+enum class Deed { kProposes, kVotes, kPrepares, kExecutes, kLeaves, kOpens };
+// `by` this server alone: the messages from which the deed follows reach none of the others.
+struct Trap {
+  Deed deed = Deed::kExecutes;
+  std::optional<ServerIndex> by = {};
+  bool operator==(const Trap&) const = default;
+};
+// Lies in wait for the servers of a site. Whoever is the first of them to do something new that a
+// trap is for, one trap after the other, is cut off just then, so that the others find out what it
+// did from nobody, or too late. Who was caught goes free at the next, so that never more than one
+// is held: then what it knows meets what the others did meanwhile.
+struct Ambush {
+  enum class How {
+    kCutOff,         // nobody of the site hears another while it is dark, and the one caught nobody
+    kCrash,          // the same, and the one caught is down
+    kRestartOthers,  // the one caught hears nobody, and the others are down while it is dark
+  };
+  SiteId site = 0;
+  std::vector<Trap> traps;
+  std::uint32_t times = 1;  // the first trap shuts when its deed is done anew so often
+  How how = How::kCutOff;
+  Duration late{0};   // after the deed
+  Duration dark{0};   // the next trap is laid at the end of it
+  Duration alone{0};  // of who is caught, at most
+  bool on = true;
+  bool operator==(const Ambush&) const = default;
+};
+using Fault = std::variant<SetNetwork, Crash, Restart, RestartLoop, Pause, SlowCpu, SlowDisk,
+                           SlowLinks, SetClock, JumpClock, CutSite, Block, Backup, Wipe, Rollback,
+                           FailDisk, LoseDisk, Ambush>;
 
 // What ends it; nullopt for what has no end.
 std::optional<Fault> ended(const Fault& fault);
@@ -127,16 +155,18 @@ struct FaultKinds {
   bool clocks = true;      // that drift and jump
   bool cuts = true;        // of sites
   bool storms = true;      // that hit all servers at once, and stop the cluster for a while
+  bool ambushes = true;    // where f > 0; they, too, stop a site for a while
 };
-inline constexpr FaultKinds kNoFaults{false, false, false, false, false, false, false, false,
+inline constexpr FaultKinds kNoFaults{false, false, false, false, false, false, false, false, false,
                                       false, false, false, false, false, false, false, false};
 
-// Within `duration`, but for what is kept. But for storms, at most f servers of a site suffer at
-// once, and at most F sites are cut.
+// Within `duration`, but for what is kept. But for storms and the dark of an ambush, at most f
+// servers of a site suffer of outages at once, and at most F sites are cut.
 FaultPlan make_fault_plan(const ClusterConfig& config, const FaultKinds& kinds, Duration duration,
                           Random random);
 
 // As people read it in a trace.
+std::string to_string(Deed deed);
 std::string to_string(const Fault& fault);
 std::string to_string(const Episode& episode);
 

@@ -115,5 +115,36 @@ TEST(FaultPlan, StormsHitAll) {
   EXPECT_GT(all_down, 5U);
 }
 
+TEST(FaultPlan, AmbushesAreOneAfterTheOtherAndChangeNoOtherFault) {
+  FaultKinds without;
+  without.ambushes = false;
+  const ClusterConfig config = test_cluster(1, 4);
+  std::size_t runs = 0;
+  for (std::uint64_t seed = 0; seed < 50; ++seed) {
+    FaultPlan plan = make_fault_plan(config, {}, 10s, Random(seed));
+    Duration free{0};
+    std::size_t laid = 0;
+    std::erase_if(plan.episodes, [&](const Episode& one) {
+      const auto* ambush = std::get_if<Ambush>(&one.fault);
+      if (ambush == nullptr) return false;
+      EXPECT_GE(one.from, free);
+      EXPECT_LT(one.until, 10s);
+      EXPECT_FALSE(ambush->traps.empty());
+      EXPECT_FALSE(std::get<Ambush>(*ended(one.fault)).on);
+      free = one.until;
+      ++laid;
+      return true;
+    });
+    if (laid > 0) ++runs;
+    const FaultPlan other = make_fault_plan(config, without, 10s, Random(seed));
+    ASSERT_EQ(plan.episodes.size(), other.episodes.size());
+    for (std::size_t i = 0; i < plan.episodes.size(); ++i) {
+      EXPECT_EQ(to_string(plan.episodes[i]), to_string(other.episodes[i]));
+    }
+  }
+  EXPECT_GT(runs, 10U);
+  EXPECT_LT(runs, 40U);
+}
+
 }  // namespace
 }  // namespace steward::sim

@@ -168,6 +168,7 @@ void Machine::answer(const replica::ToClient& message) {
 void Machine::transmit(const replica::Outgoing& outgoing) {
   if (adversary_) return transmit_lies(outgoing);
   env_.checker.server_sent(self_, outgoing);
+  env_.ambushes.sent(self_, outgoing);
   if (const auto missing = not_durable(outgoing, disk_)) {
     env_.checker.violation("persist before promise: server " + to_string(self_) +
                            " speaks before it is durable: " + *missing);
@@ -272,6 +273,7 @@ void Machine::observe(const replica::Output& output) {
     env_.trace.add(executed.sequence);
     env_.trace.add(executed.batch->digest.view());
     env_.checker.server_executed(self_, executed);
+    if (!adversary_) env_.ambushes.executed(self_, executed.sequence);
   }
   for (const replica::Mark& one : output.marks) mark(one);
   const Sequence executed = server_->executed();

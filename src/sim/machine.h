@@ -10,6 +10,7 @@
 #include "replica/server.h"
 #include "replica/verifier.h"
 #include "sim/adversary.h"
+#include "sim/ambush.h"
 #include "sim/checker.h"
 #include "sim/cpu.h"
 #include "sim/disk.h"
@@ -28,6 +29,7 @@ struct Environment {
   EventQueue& events;
   Trace& trace;
   Checker& checker;
+  Ambushes& ambushes;
   std::function<std::unique_ptr<StateMachine>()> new_state_machine;
   // What happens, for people; empty where nobody reads it.
   std::function<void(const std::string& who, const std::string& what)> tell;
@@ -53,6 +55,7 @@ class Machine {
   void wipe() { disk_.replace({}); }
   void restore() { disk_.replace(backup_); }
   void damage(Random& random) { disk_.damage(random); }
+  const Disk& disk() const { return disk_; }
   // No write succeeds any more, until it is mended; `failed` has to crash the machine then.
   void fail_disk(std::function<void()> failed) { disk_.fail(std::move(failed)); }
   void mend_disk() { disk_.mend(); }

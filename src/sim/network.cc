@@ -95,7 +95,8 @@ void Network::heal() {
 void Network::send(ServerId from, ServerId to, const Frame& frame) {
   Link& link = link_between(from, to);
   const std::size_t bytes = frame->size() + kFramingBytes;
-  if (is_cut(from, to) || link.backlog_bytes + bytes > kMaxBacklogBytes) {
+  const bool lost = lost_ && lost_(from, to, *frame);
+  if (lost || is_cut(from, to) || link.backlog_bytes + bytes > kMaxBacklogBytes) {
     ++dropped_;
     return;
   }

@@ -50,7 +50,11 @@ class Network {
   // What these send each other suffers from nothing but cut sites.
   void spare(std::set<ServerId> servers) { spared_ = std::move(servers); }
 
-  void heal();  // as if none of this had been asked for
+  // What this says is lost.
+  using Lost = std::function<bool(ServerId from, ServerId to, const Bytes& frame)>;
+  void lose(Lost lost) { lost_ = std::move(lost); }
+
+  void heal();  // as if none of this had been asked for, but for lose()
 
   // Bytes that entered each directed wide-area link, framing included.
   const std::map<std::pair<SiteId, SiteId>, std::uint64_t>& wide_bytes() const {
@@ -87,6 +91,7 @@ class Network {
   std::map<std::pair<ServerId, ServerId>, std::uint32_t> blocked_;  // how often
   std::map<ServerId, std::uint32_t> slow_;                          // times
   std::set<ServerId> spared_;
+  Lost lost_;
   std::map<std::pair<SiteId, SiteId>, std::uint64_t> wide_bytes_;
   std::uint64_t delivered_ = 0;
   std::uint64_t dropped_ = 0;

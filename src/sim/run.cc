@@ -100,6 +100,7 @@ Report report_of(const World& world) {
   report.messages = world.network().delivered();
   report.events = world.events().executed();
   report.max_backlog = world.max_backlog();
+  report.lost_disks = world.lost_disks();
   report.max_queued_events = world.max_queued_events();
   report.max_link_backlog_bytes = world.network().max_backlog_bytes();
   report.simulated = world.now();
@@ -179,6 +180,11 @@ void print(const Report& report, std::ostream& out) {
   if (report.damaged > 0) {
     out << fmt::format("{} messages damaged on their way, {} of them refused by the verifier\n",
                        report.damaged, report.damaged_refused);
+  }
+  const LostDisks& lost = report.lost_disks;
+  if (lost.wiped + lost.damaged + lost.rolled_back > 0) {
+    out << fmt::format("disks lost: {} wiped, {} damaged, {} rolled back\n", lost.wiped,
+                       lost.damaged, lost.rolled_back);
   }
   for (const std::string& violation : report.violations) out << "VIOLATION " << violation << '\n';
 }

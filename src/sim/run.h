@@ -61,6 +61,7 @@ struct Report {
   std::size_t max_backlog = 0;  // jobs and writes waiting at one server
   std::uint64_t max_queued_events = 0;
   std::size_t max_link_backlog_bytes = 0;
+  LostDisks lost_disks;
   Duration longest_wait{0};  // of a client in the liveness phase, and what it may be
   Duration bound{0};
   Duration simulated{0};

@@ -44,8 +44,13 @@ World::World(const ClusterConfig& config, const WorldOptions& options, ClusterKe
           [this](ServerId from, ServerId to, const Frame& f) {
             machine(to).receive_damaged(from, f);
           }),
-      environment_{config_, keys_,    domain_,           costs_, events_,
-                   trace_,  checker_, new_state_machine, {}},
+      ambushes_(
+          config_, events_, [this](const Fault& fault) { inject(fault); },
+          [this](const std::string& what) {
+            if (tell_) tell_(events_.now(), what);
+          }),
+      environment_{config_,  keys_,     domain_,           costs_, events_, trace_,
+                   checker_, ambushes_, new_state_machine, {}},
       disk_(options.disk),
       adversary_random_(options.seed ^ kAdversarySeed) {
   if (tell_) {
@@ -55,6 +60,9 @@ World::World(const ClusterConfig& config, const WorldOptions& options, ClusterKe
     checker_.on_violation(
         [this](const std::string& what) { tell_(events_.now(), "VIOLATION " + what); });
   }
+  network_.lose([this](ServerId from, ServerId to, const Bytes& frame) {
+    return ambushes_.withholds(from, to, frame);
+  });
   for (SiteId site = 0; site < config_.sites.size(); ++site) {
     clients_.push_back(std::make_unique<SiteClients>(
         site, environment_, options.workload,
@@ -192,7 +200,8 @@ std::vector<std::string> World::corrupt_at_random() {
     const auto servers = static_cast<std::uint32_t>(each.servers.size());
     const auto first = static_cast<ServerIndex>(adversary_random_.below(servers));
     std::vector<ServerId> liars;
-    for (std::uint64_t left = adversary_random_.below(each.faults + 1); left > 0; --left) {
+    const std::uint64_t some = 1 + adversary_random_.below(each.faults);
+    for (std::uint64_t left = adversary_random_.below(4) == 0 ? 0 : some; left > 0; --left) {
       liars.push_back({site, static_cast<ServerIndex>((first + liars.size()) % servers)});
     }
     if (!liars.empty() && adversary_random_.below(6) == 0) {
@@ -243,6 +252,7 @@ void World::deliver(ServerId from, ServerId to, const Frame& frame) {
   trace_.add((std::uint64_t{from.site} << 48) ^ (std::uint64_t{from.server} << 32) ^
              (std::uint64_t{to.site} << 16) ^ to.server);
   trace_.add(*frame);
+  if (machine(to).running()) checker_.server_heard(from);
   const auto twin = twins_.find(to);
   const bool second = twin != twins_.end() && twin->second.peers->contains(from);
   (second ? *twin->second.machine : machine(to)).receive(from, frame);

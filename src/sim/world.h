@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/ambush.h"
 #include "sim/attacks.h"
 #include "sim/fault_plan.h"
 #include "sim/site_clients.h"
@@ -20,6 +21,13 @@ struct WorldOptions {
   DiskModel disk;
   // What happens, for people to read, as it happens.
   std::function<void(Duration at, const std::string& what)> tell;
+};
+
+// Disks that held something, and hold nothing, something damaged or something older since.
+struct LostDisks {
+  std::uint32_t wiped = 0;
+  std::uint32_t damaged = 0;
+  std::uint32_t rolled_back = 0;
 };
 
 class World {
@@ -72,6 +80,7 @@ class World {
   const EventQueue& events() const { return events_; }
   std::uint64_t trace_hash() const { return trace_.hash(); }
   std::size_t max_backlog() const { return max_backlog_; }  // of one machine, sampled
+  const LostDisks& lost_disks() const { return lost_disks_; }
   std::uint64_t max_queued_events() const { return max_queued_events_; }
 
  private:
@@ -108,12 +117,13 @@ class World {
   void apply(const SlowLinks& fault) { network_.slow_links(fault.server, fault.times); }
   void apply(const SetClock& fault) { machine(fault.server).set_clock(fault.percent); }
   void apply(const JumpClock& fault) { machine(fault.server).jump_clock(fault.by); }
-  void apply(const Backup& fault) { machine(fault.server).back_up(); }
+  void apply(const Backup& fault);
   void apply(const Wipe& fault);
   void apply(const Rollback& fault);
   void apply(const FailDisk& fault);
   void apply(const LoseDisk& fault);
   std::set<ServerId> lost_of(SiteId site);
+  void apply(const Ambush& fault) { ambushes_.lay(fault); }
   void apply(const CutSite& fault);
   void apply(const Block& fault);
 
@@ -127,6 +137,7 @@ class World {
   Trace trace_;
   Checker checker_;
   Network network_;
+  Ambushes ambushes_;
   Environment environment_;
   std::map<ServerId, std::unique_ptr<Machine>> machines_;
   std::vector<std::unique_ptr<SiteClients>> clients_;
@@ -148,6 +159,7 @@ class World {
   std::set<ServerId> failed_;                 // stopped, since their disks failed
   std::set<ServerId> lost_;                   // lost their memory, and maybe readmitted since
   std::map<ServerId, Loop> loops_;
+  LostDisks lost_disks_;
   std::size_t max_backlog_ = 0;
   std::uint64_t max_queued_events_ = 0;
 };

@@ -30,15 +30,22 @@ void World::apply(const CutSite& fault) {
   }
 }
 
+void World::apply(const Backup& fault) {
+  machine(fault.server).back_up();
+  checker_.server_backed_up(fault.server);
+}
+
 void World::apply(const Wipe& fault) {
   hold(fault.server);
   machine(fault.server).wipe();
+  checker_.server_lost_memory(fault.server);
   lost_.insert(fault.server);
 }
 
 void World::apply(const Rollback& fault) {
   hold(fault.server);
   machine(fault.server).restore();
+  checker_.server_rolled_back(fault.server);
   lost_.insert(fault.server);
 }
 
@@ -66,14 +73,32 @@ void World::apply(const LoseDisk& fault) {
   faulty.insert(fault.server);
   if (faulty.size() > config_.sites[fault.server.site].faults) return;
   lost_.insert(fault.server);
+  const Disk::Image before = victim.disk().image();
+  const char* what = "";
+  std::uint32_t* count = nullptr;
   switch (fault.how) {
     case LoseDisk::How::kWiped:
-      return victim.wipe();
+      victim.wipe();
+      checker_.server_lost_memory(fault.server);
+      what = "is empty";
+      count = &lost_disks_.wiped;
+      break;
     case LoseDisk::How::kDamaged:
-      return victim.damage(random_);
+      victim.damage(random_);
+      checker_.server_lost_memory(fault.server);
+      what = "is damaged";
+      count = &lost_disks_.damaged;
+      break;
     case LoseDisk::How::kRolledBack:
-      return victim.restore();
+      victim.restore();
+      checker_.server_rolled_back(fault.server);
+      what = "holds what it held at the backup";
+      count = &lost_disks_.rolled_back;
+      break;
   }
+  if (!victim.disk().damaged() && victim.disk().image() == before) return;
+  ++*count;
+  if (tell_) tell_(events_.now(), "the disk of server " + to_string(fault.server) + " " + what);
 }
 
 // Those who lost their memory and were not readmitted yet.
@@ -175,6 +200,7 @@ void World::heal_server(ServerId server) {
 void World::heal() {
   trace_.add(Trace::Event::kFault);
   if (tell_) tell_(events_.now(), "FAULT everything is healed");
+  ambushes_.lift_all();
   network_.heal();
   cut_sites_.clear();
   for (const auto& [id, machine] : machines_) heal_server(id);
@@ -182,6 +208,7 @@ void World::heal() {
 
 void World::heal_all_but(const std::set<ServerId>& outside) {
   trace_.add(Trace::Event::kFault);
+  ambushes_.lift_all();
   std::set<ServerId> core;
   for (const auto& [id, machine] : machines_) {
     if (!outside.contains(id)) core.insert(id);

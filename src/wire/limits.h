@@ -34,10 +34,12 @@ inline constexpr std::size_t kMaxSessionsPerClient = 4096;
 inline constexpr std::size_t kMaxKeyBytes = 1 << 10;      // service/kv
 inline constexpr std::size_t kMaxValueBytes = 512 << 10;  // service/kv
 
-// A ViewChange, of which every sequence of the window is prepared, with all its proofs.
+// A ViewChange, of which every sequence of the window is prepared, with all its proofs, and which
+// shows that all peers have lost their memory once.
 constexpr std::size_t max_view_change_bytes(std::size_t quorum, std::size_t checkpoint_interval) {
   constexpr std::size_t kCandidateBytes = 96;
-  constexpr std::size_t kRest = 4 << 10;
+  constexpr std::size_t kBirthBytes = kMaxVoteBytes + 8;
+  constexpr std::size_t kRest = (4 << 10) + kMaxServersPerSite * kBirthBytes;
   return kRest + quorum * kMaxVoteBytes +
          2 * checkpoint_interval * (quorum * kMaxVoteBytes + kCandidateBytes);
 }

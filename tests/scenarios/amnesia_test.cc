@@ -1,6 +1,8 @@
 // Servers that forget: wiped disks, old backups. They know it, do not vote, and come back.
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "sim/run.h"
 #include "sim/testing/clusters.h"
 
@@ -308,6 +310,53 @@ TEST_F(IdleAmnesia, AServerThatWaitsForEverGetsLittleAndReplacesNobody) {
     finish();
   }
 }
+
+// As seeds draw it: every way to lose a disk does take effect, at most f of a site at a time; those
+// that forgot know it, and are readmitted.
+class DrawnLosses : public testing::TestWithParam<LocalProtocol> {};
+
+TEST_P(DrawnLosses, TakeEffectInEveryWay) {
+  LostDisks lost;
+  std::size_t forgot = 0;
+  std::size_t readmitted = 0;
+  for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+    ClusterConfig config = test_cluster(1, GetParam() == LocalProtocol::kPbft ? 4 : 3, GetParam());
+    config.ordering.checkpoint_interval = 8;
+    RunOptions options;
+    options.world.seed = seed;
+    options.world.workload.think = 100ms;
+    options.load = 2s;
+    options.faults = kNoFaults;
+    options.faults.lost_disks = true;  // in half of the seeds
+    std::set<ServerId> silent;
+    options.probe = [&](World& world) {
+      for (const auto& [id, machine] : world.machines()) {
+        if (!machine->running()) continue;
+        const std::string why = machine->server().status().silent();
+        if (why.find("forgotten") != std::string::npos && silent.insert(id).second) ++forgot;
+        if (why.empty() && silent.erase(id) > 0) ++readmitted;
+      }
+      EXPECT_LE(silent.size(), 1U);
+    };
+    const auto report = run(config, options);
+    ASSERT_TRUE(report.ok());
+    EXPECT_EQ(report->violations, std::vector<std::string>{}) << "seed " << seed;
+    lost.wiped += report->lost_disks.wiped;
+    lost.damaged += report->lost_disks.damaged;
+    lost.rolled_back += report->lost_disks.rolled_back;
+  }
+  EXPECT_GE(lost.wiped, 1U);
+  EXPECT_GE(lost.damaged, 1U);
+  EXPECT_GE(lost.rolled_back, 1U);
+  EXPECT_GE(forgot, lost.wiped);  // an old copy may be of no consequence
+  EXPECT_GE(readmitted, 1U);
+}
+
+INSTANTIATE_TEST_SUITE_P(Amnesia, DrawnLosses,
+                         testing::Values(LocalProtocol::kPbft, LocalProtocol::kPaxos),
+                         [](const auto& shape) {
+                           return shape.param == LocalProtocol::kPbft ? "Pbft" : "Paxos";
+                         });
 
 // Again and again another one of each site, with messages lost and late.
 TEST_F(Amnesia, OneAfterTheOtherForgets) {

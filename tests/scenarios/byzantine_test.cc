@@ -5,23 +5,19 @@
 #include <algorithm>
 
 #include "sim/run.h"
-#include "sim/testing/clusters.h"
+#include "sim/testing/world_case.h"
 
 namespace steward::sim {
 namespace {
 
-class Byzantine : public testing::Test {
+class Byzantine : public WorldCase {
  protected:
   void make(std::size_t sites, std::size_t servers, Duration think = 20ms) {
-    config_ = test_cluster(sites, servers);
-    change_config();
-    WorldOptions options;
-    options.workload.users = 8;
-    options.workload.think = think;
-    world_ = *World::make(config_, options);
-    world_->start_clients();
+    ClusterConfig config = test_cluster(sites, servers);
+    change_config(config);
+    WorldCase::make(config, 8, think);
   }
-  virtual void change_config() {}
+  virtual void change_config(ClusterConfig& /*config*/) {}
 
   // The first f of a site, so that they lead the first views.
   std::vector<ServerId> liars(SiteId site = 0) const {
@@ -39,43 +35,12 @@ class Byzantine : public testing::Test {
     return out;
   }
 
-  std::uint64_t updates() const { return world_->checker().updates_executed(); }
-  wire::StatusReply status(ServerId server) { return world_->machine(server).server().status(); }
-
-  // After at most `bound` in which nothing is asked for, at least `least` more in 5 seconds.
-  void expect_live(Duration bound, std::uint64_t least) {
-    world_->run_for(bound);
-    const std::uint64_t before = updates();
-    world_->run_for(5s);
-    EXPECT_GE(updates(), before + least) << where_they_are();
-  }
-
-  std::string where_they_are() {
-    std::string out;
-    for (const auto& [id, machine] : world_->machines()) {
-      if (!machine->running()) continue;
-      const wire::StatusReply one = status(id);
-      out += to_string(id) + ": view " + std::to_string(one.local_view()) +
-             (one.local_changing() ? " (changing)" : "") + ", committed " +
-             std::to_string(one.local_committed()) + ", stable " +
-             std::to_string(one.local_stable()) + ", waiting " +
-             std::to_string(one.queued_events()) + "\n";
-      for (const wire::Counter& counter : one.counters()) {
-        out += "    " + counter.name() + " " + std::to_string(counter.value()) + "\n";
-      }
-    }
-    return out;
-  }
-
   void finish() {
     world_->stop_clients();
     EXPECT_TRUE(world_->settle(60s)) << where_they_are();
     EXPECT_EQ(world_->checker().violations(), std::vector<std::string>{});
     EXPECT_GT(world_->checker().digests_compared(), 0U);
   }
-
-  ClusterConfig config_;
-  std::unique_ptr<World> world_;
 };
 
 // --- one site, of 4 and of 7
@@ -208,11 +173,11 @@ TEST_P(OneSite, TheSameSeedIsTheSameRun) {
 
 class ThreeSites : public Byzantine {
  protected:
-  void change_config() override {
-    config_.crypto.scheme = scheme_;
-    config_.crypto.refresh_interval = refresh_;
-    config_.timeouts.link = 1s;
-    if (interval_ > 0) config_.ordering.checkpoint_interval = interval_;
+  void change_config(ClusterConfig& config) override {
+    config.crypto.scheme = scheme_;
+    config.crypto.refresh_interval = refresh_;
+    config.timeouts.link = 1s;
+    if (interval_ > 0) config.ordering.checkpoint_interval = interval_;
   }
   void attack(StrategyPtr strategy) {
     make(3, 4);

@@ -2,14 +2,14 @@
 // within what a site of four tolerates, so work has to go on within a bound.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
 #include <utility>
 
 #include "sim/adversary.h"
-#include "sim/testing/clusters.h"
-#include "sim/world.h"
+#include "sim/testing/world_case.h"
 #include "wire/limits.h"
 
 namespace steward::sim {
@@ -18,44 +18,7 @@ namespace {
 // The time-outs of two views, and the suspicion of a queue that is passed over.
 constexpr Duration kLeaderReplaced = 12s;
 
-class Stalls : public testing::Test {
- protected:
-  void make(ClusterConfig config, std::uint32_t users = 8, Duration think = 20ms) {
-    config_ = std::move(config);
-    WorldOptions options;
-    options.workload.users = users;
-    options.workload.think = think;
-    world_ = *World::make(config_, options);
-    world_->start_clients();
-  }
-  std::uint64_t updates() const { return world_->checker().updates_executed(); }
-  replica::Server& server(ServerId id) { return world_->machine(id).server(); }
-
-  void expect_live(Duration bound, std::uint64_t least) {
-    world_->run_for(bound);
-    const std::uint64_t before = updates();
-    world_->run_for(5s);
-    EXPECT_GE(updates(), before + least) << where_they_are();
-  }
-  std::string where_they_are() {
-    std::string out;
-    for (const auto& [id, machine] : world_->machines()) {
-      if (!machine->running()) continue;
-      const wire::StatusReply one = machine->server().status();
-      out += to_string(id) + ": view " + std::to_string(one.local_view()) +
-             (one.local_changing() ? " (changing)" : "") + ", committed " +
-             std::to_string(one.local_committed()) + ", executed " +
-             std::to_string(one.sequence()) + "\n";
-      for (const wire::Counter& counter : one.counters()) {
-        out += "    " + counter.name() + " " + std::to_string(counter.value()) + "\n";
-      }
-    }
-    return out;
-  }
-
-  ClusterConfig config_;
-  std::unique_ptr<World> world_;
-};
+class Stalls : public WorldCase {};
 
 // --- view changes that nobody can complete
 
@@ -107,6 +70,52 @@ class TooLargeToPassOn final : public NamedByTheLeader {
   }
 };
 
+// Tells another follower each time, again and again, that it has lost its memory since.
+class RebornForSome final : public NamedByTheLeader {
+ public:
+  std::string name() const override { return "reborn, as some are told"; }
+  void send(const Scene& scene, Parcel parcel, std::vector<Parcel>& out) override {
+    NamedByTheLeader::send(scene, std::move(parcel), out);
+    if (last_ == 0 || scene.now < said_at_ + 10ms) return;
+    said_at_ = scene.now;
+    wire::Introduction introduction;
+    wire::Hello& hello = *introduction.mutable_hello();
+    hello.set_recovering(true);
+    hello.mutable_life()->set_incarnation(last_);
+    hello.mutable_life()->set_since(last_);
+    hello.mutable_life()->set_nonce(last_);
+    Parcel told{other_, {}};
+    told.message.kind = wire::KIND_INTRODUCTION;
+    told.message.sign = true;
+    told.message.body = introduction.SerializeAsString();
+    out.push_back(std::move(told));
+  }
+
+ protected:
+  void spoil(const Scene& scene, View view, ServerId leader, std::vector<Parcel>& out) override {
+    wire::AgreementMessage body;
+    body.mutable_view_change()->set_view(view);
+    body.mutable_view_change()->set_since(told_[leader]);
+    out.push_back(agreement_parcel(leader, body));
+    other_ = {scene.self.site, leader.server == 3 ? 1U : 3U};
+    last_ = std::max<std::uint64_t>(last_, 1000) + 1;
+    told_[other_] = last_;
+  }
+
+ private:
+  std::map<ServerId, std::uint64_t> told_;
+  ServerId other_;
+  std::uint64_t last_ = 0;
+  Duration said_at_{0};
+};
+
+TEST_F(Stalls, ALiarThatIsRebornForSomeHoldsNoViewUp) {
+  make(test_cluster(1, 4));
+  world_->run_for(1s);
+  world_->corrupt({{0, 0}}, std::make_unique<RebornForSome>());
+  expect_live(3 * kLeaderReplaced, 100);
+}
+
 TEST_F(Stalls, AViewChangeThatCannotBePassedOnHoldsNoViewUp) {
   make(test_cluster(1, 4));
   world_->run_for(1s);
@@ -138,20 +147,13 @@ class DeafToAcknowledgements final : public Strategy {
  public:
   std::string name() const override { return "deaf to acknowledgements"; }
   Frame receive(const Scene& /*scene*/, ServerId /*from*/, Frame frame) override {
-    wire::Envelope envelope;
-    wire::SiteData data;
-    const bool theirs = envelope.ParseFromString(*frame) &&
-                        envelope.kind() == wire::KIND_SITE_DATA &&
-                        data.ParseFromString(envelope.body());
-    if (!theirs) return frame;
-    wire::SiteData kept = data;
-    kept.clear_leaves();
-    for (const wire::Leaf& leaf : data.leaves()) {
-      if (leaf.type() != wire::LEAF_ACK) *kept.add_leaves() = leaf;
-    }
-    if (kept.leaves_size() == 0) return nullptr;
-    envelope.set_body(kept.SerializeAsString());
-    return std::make_shared<const Bytes>(envelope.SerializeAsString());
+    return thinned<wire::SiteData>(frame, wire::KIND_SITE_DATA, [](wire::SiteData& data) {
+      auto& leaves = *data.mutable_leaves();
+      leaves.erase(std::remove_if(leaves.begin(), leaves.end(),
+                                  [](const auto& leaf) { return leaf.type() == wire::LEAF_ACK; }),
+                   leaves.end());
+      return !leaves.empty();
+    });
   }
 };
 

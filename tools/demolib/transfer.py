@@ -56,7 +56,8 @@ class Transfer:
             load.stop()
         self.say(f"{load.total} values of {value_bytes} bytes are there")
 
-    def measure(self, keys, connections, depth, seconds, wipe):
+    def measure(self, keys, connections, depth, seconds, wipe, away):
+        """`away`: records that are acknowledged at least before the server is started again."""
         records = [(f"load:{number % keys}", b"%0*d" % (VALUE_BYTES, number))
                    for number in range(keys * depth)]
         load = Load(self.cluster.gateway_ports, records, connections, depth)
@@ -69,7 +70,7 @@ class Transfer:
             self.cluster.kill_server(0, victim)
             if wipe:
                 self.cluster.wipe_server(0, victim)
-            down = self._phase(load, lambda: self._pass(load, seconds))
+            down = self._phase(load, lambda: self._miss(load, seconds, away))
             self.say(f"without server 0.{victim}: {down.rate:.0f} records/s")
             given = self._given()
             seen = {"transfers": set(), "fetched": 0, "resident": 0}
@@ -118,6 +119,14 @@ class Transfer:
         while time.monotonic() < end:
             self._check(load)
             time.sleep(min(POLL_S, max(0.0, end - time.monotonic())))
+
+    def _miss(self, load, seconds, away):
+        begun = load.done()
+        self._pass(load, seconds)
+        while load.done() - begun < away:
+            self._check(load)
+            self.progress(load.done() - begun, away, "records without the server")
+            time.sleep(POLL_S)
 
     def _check(self, load):
         self.cluster.check_alive()
