@@ -176,7 +176,10 @@ void LeaderCore::on_echo(const Ballot& ballot, const Message& message, Actions& 
   Slot& slot = log_.at(ballot.sequence);
   if (!add_vote(slot.echoes, ballot, message) || !voting_) return;
   if (is_backed(slot, view_, leader(), options_.quorums.quorum())) {
-    on_backed(ballot.sequence, slot, actions);
+    return on_backed(ballot.sequence, slot, actions);
+  }
+  if (slot.echoes.size() >= options_.quorums.one_correct()) {
+    ask_if_passed_by(ballot.sequence, message.from, actions);
   }
 }
 
@@ -366,6 +369,14 @@ void LeaderCore::fetch_ahead(Actions& actions) {
   if (!ahead_ || ahead_->asked || ahead_->certificate.sequence() <= log_.committed()) return;
   ahead_->asked = true;
   actions.fetch = FetchSnapshot{ahead_->from, ahead_->certificate};
+}
+
+// Others go on without this core, which does not hear the leader: a voter knows what they commit.
+void LeaderCore::ask_if_passed_by(Sequence n, PeerId voter, Actions& actions) {
+  const Slot* next = log_.find(log_.committed() + 1);
+  if (voter == options_.self || (next != nullptr && in_hand(*next))) return;
+  if (!exchange_.passed_by(n, log_.committed())) return;
+  actions.sends.push_back({voter, status_body(), nullptr, false});
 }
 
 void LeaderCore::ask_missed(Actions& actions) {

@@ -129,6 +129,7 @@ class LeaderCore : public Core {
   void resend_votes(Sequence n, const Slot& slot, bool with_proposal, std::optional<PeerId> to,
                     Actions& actions) const;
   void ask_missed(Actions& actions);
+  void ask_if_passed_by(Sequence n, PeerId voter, Actions& actions);
   void fetch_ahead(Actions& actions);
   void learn_checkpoint(const wire::StableCheckpoint& certificate, PeerId from, Actions& actions);
   wire::AgreementMessage status_body() const;

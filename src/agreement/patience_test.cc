@@ -32,12 +32,50 @@ wire::AgreementMessage status(View view, bool impatient) {
   return body;
 }
 
-wire::AgreementMessage committed(Sequence n) {
+wire::AgreementMessage echo(Protocol protocol, Sequence n) {
+  wire::AgreementMessage body;
+  const auto fill = [&](auto& vote) {
+    vote.set_sequence(n);
+    vote.set_digest(batch()->digest.str());
+  };
+  if (protocol == Protocol::kPbft) {
+    fill(*body.mutable_prepare());
+  } else {
+    fill(*body.mutable_accept());
+  }
+  return body;
+}
+
+wire::AgreementMessage proposal(Protocol protocol, Sequence n, const wire::BatchPtr& batch) {
+  wire::AgreementMessage body;
+  const auto fill = [&](auto& vote) {
+    vote.set_sequence(n);
+    vote.set_digest(batch->digest.str());
+  };
+  if (protocol == Protocol::kPbft) {
+    fill(*body.mutable_pre_prepare());
+  } else {
+    fill(*body.mutable_proposal());
+  }
+  return body;
+}
+
+wire::AgreementMessage committed(Sequence n, const wire::BatchPtr& batch) {
   wire::AgreementMessage body;
   body.mutable_committed()->set_sequence(n);
-  body.mutable_committed()->set_digest(batch()->digest.str());
+  body.mutable_committed()->set_digest(batch->digest.str());
   for (int i = 0; i < 3; ++i) body.mutable_committed()->add_proofs("proof");
   return body;
+}
+wire::AgreementMessage committed(Sequence n) { return committed(n, batch()); }
+
+// The sequences of the batches that are shown, in order.
+std::vector<Sequence> shown(const Actions& actions) {
+  std::vector<Sequence> out;
+  for (const Send& send : actions.sends) {
+    if (send.body.has_committed()) out.push_back(send.body.committed().sequence());
+  }
+  return out;
 }
 
 bool says(const Actions& actions, bool (wire::AgreementMessage::*has)() const) {
@@ -152,6 +190,89 @@ TEST(Reliable, StatusesOnlyWhileWorkIsUnfinished) {
   actions = leader.step(TimerFired{StatusExchange::kTimer});
   EXPECT_FALSE(says(actions, &wire::AgreementMessage::has_status));
   EXPECT_FALSE(armed(actions, StatusExchange::kTimer));
+}
+
+class PassedBy : public testing::TestWithParam<Protocol> {
+ protected:
+  static Options options() {
+    Options options = options_of(GetParam(), 1);
+    options.checkpoint_interval = 16;
+    return options;
+  }
+  // All but the leader vote; whom this core asks then.
+  std::optional<PeerId> asks_after_votes(Sequence n) {
+    std::optional<PeerId> asked;
+    const PeerId peers = GetParam() == Protocol::kPbft ? 4 : 3;
+    for (PeerId voter = 2; voter < peers; ++voter) {
+      for (const Send& send : core_.receive(voter, echo(GetParam(), n)).sends) {
+        if (send.body.has_status()) asked = send.to;
+      }
+    }
+    return asked;
+  }
+
+  Driver core_{GetParam(), options()};
+};
+INSTANTIATE_TEST_SUITE_P(Protocols, PassedBy, testing::Values(Protocol::kPbft, Protocol::kPaxos),
+                         [](const auto& protocol) {
+                           return protocol.param == Protocol::kPbft ? "pbft" : "paxos";
+                         });
+
+// It hears votes, and not the leader: a voter shows it what is committed. One question at a time.
+TEST_P(PassedBy, WhoHearsVotesOnlyAsksAVoterAgainAndAgain) {
+  const std::optional<PeerId> voter = GetParam() == Protocol::kPbft ? 3 : 2;
+  for (Sequence n = 1; n <= 4; ++n) EXPECT_EQ(asks_after_votes(n), std::nullopt) << "in flight";
+  EXPECT_EQ(asks_after_votes(5), voter);
+  for (Sequence n = 6; n <= 9; ++n) EXPECT_EQ(asks_after_votes(n), std::nullopt) << "was asked";
+  core_.receive(2, committed(1), batch());
+  EXPECT_EQ(asks_after_votes(10), voter);
+
+  Driver other(GetParam(), options());
+  ASSERT_TRUE(other.core().restore(core_.core().save()));
+  EXPECT_EQ(other.core().save(), core_.core().save());
+
+  for (Sequence n = 11; n <= 25; ++n) EXPECT_EQ(asks_after_votes(n), std::nullopt) << "was asked";
+  EXPECT_EQ(asks_after_votes(26), voter) << "no answer";
+}
+
+TEST_P(PassedBy, WhoHearsTheLeaderAsksNobody) {
+  const auto other = wire::make_batch({"another update"});
+  core_.receive(0, proposal(GetParam(), 1, other), other);
+  for (Sequence n = 2; n <= 32; ++n) EXPECT_EQ(asks_after_votes(n), std::nullopt);
+}
+
+// Far away an answer takes long, so it is a large one; its end says whether there is more.
+TEST(Reliable, AStatusIsAnsweredWith32Batches) {
+  Options options = options_of(Protocol::kPaxos, 1);
+  options.checkpoint_interval = 32;
+  Driver core(Protocol::kPaxos, options);
+  for (Sequence n = 1; n <= 40; ++n) core.receive(0, committed(n), batch());
+  wire::AgreementMessage behind = status(0, false);
+  Actions actions = core.receive(2, behind);
+  ASSERT_EQ(shown(actions).size(), 32U);
+  EXPECT_EQ(shown(actions).back(), 32U);
+  EXPECT_TRUE(actions.sends.back().body.has_status());
+  behind.mutable_status()->set_committed(32);
+  actions = core.receive(2, behind);
+  EXPECT_EQ(shown(actions).size(), 8U);
+  EXPECT_FALSE(says(actions, &wire::AgreementMessage::has_status));
+}
+
+// Who is behind learns late that it is: what is kept for it reaches two checkpoint intervals back,
+// but has a limit in bytes, too.
+TEST(Reliable, ATailOfTwoIntervalsIsKeptWithinItsBytes) {
+  const auto first_kept = [](const wire::BatchPtr& batch) {
+    Driver core(Protocol::kPaxos, options_of(Protocol::kPaxos, 1));
+    for (Sequence n = 1; n <= 16; ++n) {
+      core.receive(0, committed(n, batch), batch);
+      if (n % 4 == 0) core.step(CheckpointTaken{n, crypto::sha256("state")});
+    }
+    EXPECT_EQ(core.core().progress().stable, 16U);
+    const std::vector<Sequence> kept = shown(core.receive(2, status(0, false)));
+    return kept.empty() ? 0 : kept.front();
+  };
+  EXPECT_EQ(first_kept(batch()), 9U);
+  EXPECT_EQ(first_kept(wire::make_batch({Bytes(1 << 20, 'u')})), 14U);
 }
 
 // What a leader had proposed alone goes back to its host when another view begins.

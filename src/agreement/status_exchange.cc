@@ -8,6 +8,8 @@ namespace {
 // Enough for a peer to catch up at speed, while a flood of statuses is not amplified.
 constexpr std::uint32_t kAnswersPerTick = 16;
 constexpr std::uint32_t kMaxDoublings = 5;
+// Who was asked may not have had it yet: so many windows later the next one is.
+constexpr Sequence kWindowsUnanswered = 4;
 
 }  // namespace
 
@@ -17,6 +19,17 @@ bool StatusExchange::peers_ahead(Sequence committed) const {
   std::uint32_t ahead = 0;
   for (const auto& [peer, theirs] : committed_) ahead += theirs > committed ? 1 : 0;
   return ahead >= options_.quorums.one_correct();
+}
+
+bool StatusExchange::passed_by(Sequence n, Sequence committed) {
+  const Sequence window = options_.window;
+  if (!options_.reliable || !has_timer() || n <= committed + window) return false;
+  if (asked_) {
+    const bool answered = committed > asked_->committed;
+    if (n < asked_->vote + (answered ? 1 : kWindowsUnanswered) * window) return false;
+  }
+  asked_ = Asked{committed, n};
+  return true;
 }
 
 bool StatusExchange::may_answer(PeerId peer) {
@@ -40,6 +53,7 @@ StatusExchange::Tick StatusExchange::tick(bool unfinished, Sequence committed) {
   silent_ += armed_.value_or(Duration{0});
   armed_.reset();
   answered_.clear();
+  asked_.reset();
   Tick tick;
   tick.stuck = committed == committed_at_tick_;
   const bool idle = !options_.reliable && silent_ >= options_.idle_status_interval;
@@ -61,6 +75,10 @@ void StatusExchange::encode(Bytes& out) const {
   append_u64(out, static_cast<std::uint64_t>(silent_.count()));
   append_u64(out, committed_at_tick_);
   append_u32(out, doublings_);
+  append_u8(out, asked_ ? 1 : 0);
+  const Asked asked = asked_.value_or(Asked{});
+  append_u64(out, asked.committed);
+  append_u64(out, asked.vote);
 }
 
 void StatusExchange::decode(Reader& in) {
@@ -75,6 +93,11 @@ void StatusExchange::decode(Reader& in) {
   silent_ = Duration{static_cast<std::int64_t>(in.u64())};
   committed_at_tick_ = in.u64();
   doublings_ = std::min(in.u32(), kMaxDoublings);
+  const bool has_asked = in.u8() == 1;
+  Asked asked;
+  asked.committed = in.u64();
+  asked.vote = in.u64();
+  asked_ = has_asked ? std::optional(asked) : std::nullopt;
 }
 
 }  // namespace steward::agreement

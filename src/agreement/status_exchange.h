@@ -32,6 +32,11 @@ class StatusExchange {
   // Enough peers to include a correct one have committed more than this.
   bool peers_ahead(Sequence committed) const;
 
+  // Where the transport is reliable: enough peers vote for `n`, and what follows `committed` was
+  // never proposed here. A leader has `window` batches in flight, so beyond that others must have
+  // committed it. True when one of them is to be asked now: again when that was answered.
+  bool passed_by(Sequence n, Sequence committed);
+
   // A peer gets one answer a status, and only so many between two ticks.
   bool may_answer(PeerId peer);
 
@@ -50,6 +55,11 @@ class StatusExchange {
   void decode(Reader& in);
 
  private:
+  struct Asked {
+    Sequence committed = 0;  // here, by then
+    Sequence vote = 0;
+  };
+
   Options options_;
   std::map<PeerId, Sequence> committed_;      // as the peers last said
   std::map<PeerId, std::uint32_t> answered_;  // since the last tick
@@ -57,6 +67,7 @@ class StatusExchange {
   Duration silent_{0};  // since the last Status to all
   Sequence committed_at_tick_ = 0;
   std::uint32_t doublings_ = 0;
+  std::optional<Asked> asked_;  // by passed_by, since the last tick
 };
 
 }  // namespace steward::agreement

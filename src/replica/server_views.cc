@@ -97,14 +97,18 @@ void Server::Impl::watch_queues() {
   step_core(agreement::SuspectLeader{now.view});
 }
 
-// What is held back waits for what comes over other links. If that does not come, it may be a site
-// that lies: then what is here has to do. Not where only batches are missing: a vote for one of
-// them would be lost, and nobody says it again once it is forgotten.
+// What is held back waits for what comes over other links. Votes may also be in the way of what
+// this site asked for, when it does not hear the leader site: they are let go, since who cast them
+// keeps what it shows. If nothing comes, it may be a site that lies: then what is here has to do.
+// Not where only batches are missing: a vote for one of them would be lost, and nobody says it
+// again once it is forgotten.
 void Server::Impl::watch_links(Duration tick) {
   const agreement::Progress wide = machine_.wide();
   const std::pair<View, Sequence> now{wide.installed, wide.committed};
   links_wait_ = now == links_seen_ ? links_wait_ + tick : Duration(0);
   links_seen_ = now;
+  if (links_wait_ == Duration(0)) return;
+  queue_.let_through_to([this](const wire::SiteData& data) { return machine_.shows_next(data); });
   if (links_wait_ < config_.timeouts.view_change / kSharePart) return;
   links_wait_ = Duration(0);
   queue_.let_through([this](const wire::SiteData& data) {

@@ -10,6 +10,9 @@ namespace {
 // Complaints about as many dealers as a site has, and a little.
 constexpr std::size_t kRefreshesPerServer = 72;
 
+// How far behind what is held back something is looked for: votes beyond a window of usual size.
+constexpr std::size_t kLookAhead = 1024;
+
 // A map walked once around, starting behind `last`.
 template <class Map>
 std::vector<typename Map::iterator> round_robin(Map& map, const typename Map::key_type& last) {
@@ -194,12 +197,30 @@ bool EventQueue::is_ready(const LinkQueue& link) const {
 }
 
 bool EventQueue::may_draw(const LinkQueue& link) const {
-  return has_next(link) && (link.let_through || is_ready(link));
+  if (!has_next(link)) return false;
+  return link_range(*link.waiting.begin()->second).second <= link.let_through || is_ready(link);
 }
 
 void EventQueue::let_through(const std::function<bool(const wire::SiteData&)>& may) {
   for (auto& [site, link] : links_) {
-    link.let_through = has_next(link) && !is_ready(link) && may(*link.waiting.begin()->second);
+    if (!has_next(link) || may_draw(link)) continue;
+    const wire::SiteData& next = *link.waiting.begin()->second;
+    if (may(next)) link.let_through = link_range(next).second;
+  }
+}
+
+void EventQueue::let_through_to(const std::function<bool(const wire::SiteData&)>& awaited) {
+  for (auto& [site, link] : links_) {
+    if (!has_next(link) || may_draw(link)) continue;
+    std::uint64_t next = link.next;
+    std::size_t left = kLookAhead;
+    for (const auto& [first, data] : link.waiting) {
+      if (first > next || left-- == 0) break;
+      next = std::max(next, link_range(*data).second + 1);
+      if (!awaited(*data)) continue;
+      link.let_through = next - 1;
+      break;
+    }
   }
 }
 
@@ -267,7 +288,6 @@ bool EventQueue::draw_link(LinkQueue& link, Drawer& drawer) {
   if (drawer.full()) return false;
   std::shared_ptr<const wire::SiteData> data;
   if (may_draw(link)) {
-    link.let_through = false;
     data = link.waiting.begin()->second;
     link.next = link_range(*data).second + 1;
     drop_site_data(link, link.waiting.begin());

@@ -63,6 +63,8 @@ class EventQueue {
   }
   // The next of each link that is held back, and of which `may` says yes, is drawn all the same.
   void let_through(const std::function<bool(const wire::SiteData&)>& may);
+  // So is all of it up to the first that is `awaited`, if that waits here, too.
+  void let_through_to(const std::function<bool(const wire::SiteData&)>& awaited);
 
   // The logical machine has executed this, or knows it already: it need not be ordered (again).
   void forget_update(const UpdateKey& key);
@@ -107,7 +109,7 @@ class EventQueue {
     std::uint64_t newest_ack = 0;  // highest ack number waiting in ack_only
     std::uint64_t stamp = 0;       // of the data
     std::uint64_t ack_stamp = 0;
-    bool let_through = false;
+    std::uint64_t let_through = 0;  // up to this link sequence, ready or not
   };
 
   class Drawer;

@@ -121,6 +121,25 @@ TEST(EventQueue, WhatIsNotReadyWaitsWithAllThatIsBehindIt) {
   EXPECT_EQ(drawn(queue), Drawn{}) << "one at a time";
 }
 
+TEST(EventQueue, WhatIsInTheWayOfSomethingAwaitedIsLetThroughWithIt) {
+  EventQueue queue(small_batches(10));
+  queue.hold_back_unless([](const wire::SiteData&) { return false; });
+  const auto awaited = [](const wire::SiteData& data) { return link_range(data).second == 3; };
+  queue.add_site_data(messages(1, 1, 1));
+  queue.add_site_data(messages(1, 3, 3));
+  queue.let_through_to(awaited);
+  EXPECT_EQ(drawn(queue), Drawn{}) << "one is missing";
+  queue.add_site_data(messages(1, 2, 2));
+  queue.add_site_data(messages(1, 4, 4));
+  queue.add_site_data(messages(2, 1, 2));
+  queue.let_through_to([](const wire::SiteData&) { return false; });
+  EXPECT_EQ(drawn(queue), Drawn{});
+  queue.let_through_to(awaited);
+  EXPECT_EQ(drawn(queue), (Drawn{"m1:1-1", "m1:2-2", "m1:3-3"}));
+  queue.let_through_to(awaited);
+  EXPECT_EQ(drawn(queue), Drawn{}) << "nothing awaited is left";
+}
+
 TEST(EventQueue, OneClientWithManyUpdatesDoesNotDelayAnother) {
   EventQueue queue(small_batches(10));
   for (std::uint64_t i = 1; i <= 1000; ++i) queue.add_update(key("busy", i), "busy");

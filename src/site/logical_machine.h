@@ -95,6 +95,8 @@ class LogicalMachine {
   // or beyond the window: it would be lost.
   enum class Readiness { kReady, kOtherView, kBeyondWindow };
   Readiness readiness(const wire::SiteData& data) const;
+  // Does it show what is to be committed next?
+  bool shows_next(const wire::SiteData& data) const;
 
   // Timers as they are armed; for a server that starts or has restored a snapshot.
   std::vector<LmTimerArm> armed_timers() const;

@@ -70,6 +70,15 @@ LogicalMachine::Readiness LogicalMachine::readiness(const wire::SiteData& data) 
   return Readiness::kReady;
 }
 
+bool LogicalMachine::shows_next(const wire::SiteData& data) const {
+  const Sequence next = wide_->progress().committed + 1;
+  return std::any_of(data.leaves().begin(), data.leaves().end(), [&](const wire::Leaf& leaf) {
+    wire::AgreementMessage body;
+    return leaf.type() == wire::LEAF_MESSAGE && body.ParseFromString(leaf.body()) &&
+           body.has_committed() && body.committed().sequence() == next;
+  });
+}
+
 void LogicalMachine::propose_pending(LmOutputs& out) {
   const std::size_t max_bytes =
       std::min<std::size_t>(config_.ordering.max_batch_bytes, limits::kMaxWideBatchBytes);
