@@ -50,7 +50,7 @@ StrategyPtr wait_for_ever(bool leader_too);
 // Certificates of empty batches and of states that are not, without a quorum's signatures; view
 // changes that others never sent.
 StrategyPtr forge_certificates();
-StrategyPtr withhold_state();  // neither manifests nor pages of snapshots
+StrategyPtr withhold_state();  // neither lists nor pages of snapshots
 
 // --- A whole site that lies, under wide PBFT (attacks_wide.cc). What its servers change in its
 // outputs they sign anew, which takes all of them.
