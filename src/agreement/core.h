@@ -149,8 +149,9 @@ struct Commit {
   wire::BatchPtr batch;
 };
 
-// The host's own batches that it proposed in an earlier view and that the view now installed does
-// not bind, as far as this core can tell: some may be committed all the same.
+// Batches that were proposed, by the host or others, and in whose place another one is committed,
+// or which the view now installed does not bind: as far as this core can tell, so that some may be
+// committed all the same.
 using Released = std::vector<wire::BatchPtr>;
 
 // A peer shows a stable checkpoint beyond what this core can catch up with from batches: the host

@@ -336,6 +336,9 @@ void LeaderCore::on_committed(const Message& message, Actions& actions) {
   if (!admit_window(ballot->sequence, message.from)) return;
   const Slot* slot = log_.find(ballot->sequence);
   if (ballot->sequence <= log_.committed() || (slot && slot->chosen)) return reject("stale");
+  const bool passed_over =
+      slot != nullptr && slot->proposal && slot->proposal->batch->digest != ballot->digest;
+  if (passed_over) actions.released.push_back(slot->proposal->batch);
   log_.choose(
       ballot->sequence,
       Chosen{ballot->view, message.batch, {committed.proofs().begin(), committed.proofs().end()}},

@@ -174,7 +174,7 @@ class LeaderCore : public Core {
   void hear_patience(PeerId peer, const wire::Status& status);
   void follow_patience(Actions& actions);
   void link_skipped(PeerId peer, Actions& actions);
-  void release_own(Actions& actions) const;
+  void release_unbound(Actions& actions) const;
   void encode_patience(Bytes& out) const;
   void decode_patience(Reader& in);
   ProgressWatch::Waiting waiting() const;

@@ -52,14 +52,12 @@ void LeaderCore::link_skipped(PeerId peer, Actions& actions) {
   actions.sends.push_back({peer, status_body(), nullptr, false});
 }
 
-// What the host gave to propose goes back to it where the new view does not bind it.
-void LeaderCore::release_own(Actions& actions) const {
+// Whoever proposed it last: another leader may have proposed again what this host gave first.
+void LeaderCore::release_unbound(Actions& actions) const {
   const auto& slots = log_.slots();
   for (auto entry = slots.upper_bound(log_.committed()); entry != slots.end(); ++entry) {
     const auto& [n, slot] = *entry;
-    const bool own = slot.proposal && slot.proposal->view < view_ &&
-                     leader_of(slot.proposal->view) == options_.self;
-    if (!own || slot.chosen) continue;
+    if (!slot.proposal || slot.proposal->view >= view_ || slot.chosen) continue;
     const auto bound = plan_.bound.find(n);
     if (bound != plan_.bound.end() && bound->second == slot.proposal->batch->digest) continue;
     actions.released.push_back(slot.proposal->batch);

@@ -309,7 +309,7 @@ void LeaderCore::install(HeldNewView new_view, Actions& actions) {
   shown_.clear();
   leader_is_slow_ = false;
   impatient_until_.reset();
-  release_own(actions);
+  release_unbound(actions);
   log_.drop_votes();
   log_.record_view(to_record(new_view_), actions);
   watch_.installed();

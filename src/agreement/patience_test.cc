@@ -275,15 +275,47 @@ TEST(Reliable, ATailOfTwoIntervalsIsKeptWithinItsBytes) {
   EXPECT_EQ(first_kept(wire::make_batch({Bytes(1 << 20, 'u')})), 14U);
 }
 
+wire::AgreementMessage new_view(View view) {
+  wire::AgreementMessage body;
+  body.mutable_new_view()->set_view(view);
+  return body;
+}
+
+std::vector<crypto::Digest> released(const Actions& actions) {
+  std::vector<crypto::Digest> out;
+  for (const wire::BatchPtr& batch : actions.released) out.push_back(batch->digest);
+  return out;
+}
+
 // What a leader had proposed alone goes back to its host when another view begins.
 TEST(Reliable, WhatNobodyBindsIsReleased) {
   Driver leader(Protocol::kPaxos, options_of(Protocol::kPaxos, 0));
   leader.loop_back(leader.step(Propose{batch()}).sends.at(0));
-  wire::AgreementMessage new_view;
-  new_view.mutable_new_view()->set_view(1);
-  const Actions actions = leader.receive(1, new_view);
-  ASSERT_EQ(actions.released.size(), 1U);
-  EXPECT_EQ(actions.released[0]->digest, batch()->digest);
+  EXPECT_EQ(released(leader.receive(1, new_view(1))), std::vector{batch()->digest});
+}
+
+// So does what it learns to be passed over, before it hears of the view in which that happened.
+TEST(Reliable, WhatAnotherBatchReplacesIsReleased) {
+  for (const Protocol protocol : {Protocol::kPaxos, Protocol::kPbft}) {
+    const auto other = wire::make_batch({"another update"});
+    Driver leader(protocol, options_of(protocol, 0));
+    leader.loop_back(leader.step(Propose{batch()}).sends.at(0));
+    leader.loop_back(leader.step(Propose{batch()}).sends.at(0));
+    EXPECT_EQ(released(leader.receive(1, committed(1, other), other)),
+              std::vector{batch()->digest});
+    EXPECT_TRUE(released(leader.receive(1, committed(2), batch())).empty());
+  }
+}
+
+// The next leader proposes it again, in vain: then the host of who proposed it first has to know.
+TEST(Reliable, WhatWasProposedAgainInVainIsReleased) {
+  Driver first(Protocol::kPaxos, options_of(Protocol::kPaxos, 0));
+  first.loop_back(first.step(Propose{batch()}).sends.at(0));
+  first.receive(1, new_view(1));
+  wire::AgreementMessage again = proposal(Protocol::kPaxos, 1, batch());
+  again.mutable_proposal()->set_view(1);
+  EXPECT_TRUE(says(first.receive(1, again, batch()), &wire::AgreementMessage::has_accept));
+  EXPECT_EQ(released(first.receive(2, new_view(2))), std::vector{batch()->digest});
 }
 
 }  // namespace

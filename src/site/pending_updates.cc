@@ -75,8 +75,8 @@ PendingUpdates::Added PendingUpdates::add(const UpdateKey& key, Bytes update, Si
 
 void PendingUpdates::put_back(const UpdateKey& key, const Bytes& update) {
   const auto known = known_.find(key);
-  if (known != known_.end() && known->second) return;
-  known_.erase(key);
+  if (known == known_.end() || known->second) return;
+  known_.erase(known);
   (void)add(key, update, self_, false);
 }
 

@@ -26,7 +26,7 @@ class PendingUpdates {
 
   // `late`: the site that it comes `from` has waited for it already.
   Added add(const UpdateKey& key, Bytes update, SiteId from, bool late);
-  // Proposed, and after a change of view perhaps not by anybody: waits again.
+  // If this site took it to propose it: perhaps nobody does any more, so it waits again.
   void put_back(const UpdateKey& key, const Bytes& update);
   void forget(const UpdateKey& key);  // it is executed
 

@@ -59,6 +59,7 @@ TEST(PendingUpdates, WhatWasProposedInVainWaitsAgain) {
   (void)pending.take(10, 1 << 20);
   pending.put_back(key(1), update(1));
   pending.put_back(key(1), update(1));
+  pending.put_back(key(2), update(2));  // another site's
   renew(pending);
   EXPECT_EQ(pending.take(10, 1 << 20), std::vector<Bytes>{update(1)});
 }
