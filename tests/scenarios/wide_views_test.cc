@@ -145,7 +145,7 @@ TEST_P(EachComposition, ALeaderSiteThatIsCutOffIsReplacedAndFollowsOnItsReturn) 
 }
 
 TEST_P(EachComposition, OneLeaderSiteAfterTheOtherIsCutOff) {
-  make(GetParam().config);
+  make(GetParam().config, 2, 50ms);  // few clients: it is long
   for (SiteId site = 0; site < config().sites.size(); ++site) {
     // Until the one before has caught up, it is one of the F.
     world_->run_for(15s);
