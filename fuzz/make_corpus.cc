@@ -270,6 +270,7 @@ class NoApplication : public site::Application {
  public:
   void execute(Sequence /*sequence*/, const wire::BatchPtr& /*batch*/) override {}
   crypto::Digest checkpoint() override { return {}; }
+  bool settled(const site::UpdateKey& /*key*/) const override { return false; }
 };
 
 Bytes spread_key(PageKey key) {

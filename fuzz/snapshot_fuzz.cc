@@ -18,6 +18,7 @@ class NoApplication : public site::Application {
  public:
   void execute(Sequence /*sequence*/, const wire::BatchPtr& /*batch*/) override {}
   crypto::Digest checkpoint() override { return {}; }
+  bool settled(const site::UpdateKey& /*key*/) const override { return false; }
 };
 
 const ClusterConfig& config(bool lying_sites) {

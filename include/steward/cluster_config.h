@@ -75,7 +75,9 @@ struct TimeoutConfig {
   Duration client_retry{2'000'000};  // T0, doubling to 8 T0
   Duration view_change{2'000'000};  // a local leader that gets nothing done is replaced; doubles …
   Duration view_change_cap{30'000'000};  // … up to this
-  Duration fair{10'000'000};  // T_fair: one that passes over a client or a link for so long, too
+  Duration fair{10'000'000};     // T_fair: one that passes over a client or a link for so long, too
+  Duration wide_view_change{0};  // the same of a leader site; 0: see wide_view_change()
+  Duration wide_view_change_cap{60'000'000};
 };
 
 struct OrderingConfig {
@@ -107,6 +109,24 @@ struct ClusterConfig {
     return {static_cast<std::uint32_t>(sites.size()), site_faults, wide == WideProtocol::kPbft};
   }
 };
+
+// The longest one-way delay between two sites.
+inline Duration longest_latency(const ClusterConfig& config) {
+  Duration longest = config.topology.wide.latency;
+  for (const LinkOverride& one : config.topology.overrides) {
+    if (one.link.latency > longest) longest = one.link.latency;
+  }
+  return longest;
+}
+
+// After so long a leader site that gets nothing done is replaced. Where the file does not say: in
+// the time in which a site may replace its own leader, and ten crossings of the slowest link.
+inline Duration wide_view_change(const ClusterConfig& config) {
+  if (config.timeouts.wide_view_change > Duration(0)) return config.timeouts.wide_view_change;
+  bool leaders = false;
+  for (const SiteConfig& site : config.sites) leaders = leaders || site.servers.size() > 1;
+  return (leaders ? 2 : 1) * config.timeouts.view_change + 10 * longest_latency(config);
+}
 
 // The scheme of a site's key, by name: "plain" unless the site is pbft, then what its own `scheme`
 // or that of [crypto] says; "auto" decides by the site's faults.

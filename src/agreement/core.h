@@ -92,6 +92,11 @@ struct WorkExpected {
   bool expected = false;
 };
 
+// What this peer said on a reliable link may be missing: it was too much to keep.
+struct LinkSkipped {
+  PeerId peer = 0;
+};
+
 // The host holds that the leader of this view does not serve all alike.
 struct SuspectLeader {
   View view = 0;
@@ -115,7 +120,7 @@ struct PeerReborn {
 
 using Event =
     std::variant<Received, Propose, TimerFired, CheckpointTaken, SnapshotInstalled, SnapshotGone,
-                 WorkExpected, SuspectLeader, StartVoting, MemoryLost, PeerReborn>;
+                 WorkExpected, LinkSkipped, SuspectLeader, StartVoting, MemoryLost, PeerReborn>;
 
 // Durable state of a core: records under (sequence, kind), a later one replacing an earlier one.
 struct Record {
@@ -150,6 +155,11 @@ struct Commit {
   wire::BatchPtr batch;
 };
 
+// Batches that were proposed, by the host or others, and in whose place another one is committed,
+// or which the view now installed does not bind: as far as this core can tell, so that some may be
+// committed all the same.
+using Released = std::vector<wire::BatchPtr>;
+
 // A peer shows a stable checkpoint beyond what this core can catch up with from batches: the host
 // is to fetch the snapshot and answer with SnapshotInstalled or SnapshotGone. Asked again while
 // nothing changes, perhaps of another peer; a host that is fetching already may pass over it.
@@ -164,6 +174,7 @@ struct Actions {
   std::vector<Send> sends;
   std::vector<TimerChange> timers;
   std::vector<Commit> commits;
+  Released released;
   std::optional<FetchSnapshot> fetch;
   // After the appends: forget the records of sequences 1 up to and including this one. Those of
   // sequence 0 stay.
@@ -175,9 +186,16 @@ struct Options {
   Quorums quorums;           // sizes, faults
   std::uint32_t window = 4;  // batches in flight from the leader
   std::uint32_t checkpoint_interval = 128;
-  // Retransmission by status exchange; zero where the transport is reliable (BLink).
+  // Retransmission by status exchange; zero: no such timer.
   Duration status_interval{100'000};
   Duration idle_status_interval{1'000'000};
+  // Peers are far away, over links that lose nothing unless they say so (BLink). Statuses are then
+  // for what else keeps a peer behind: only while work is unfinished, and less and less often.
+  bool reliable = false;
+  // Patience with a leader is given up together: a peer whose own is at an end says so and stays
+  // in its view until so many others say the same that one of them is correct (Paxos: until they
+  // are a quorum). A peer that is alone, cut off for a while, then never leaves the others' view.
+  bool asks_first = false;
   // A leader that gets nothing done for so long is replaced; zero: never. Doubles with each change
   // of view without progress, up to the cap.
   Duration view_change_timeout{0};

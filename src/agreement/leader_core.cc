@@ -9,6 +9,8 @@ namespace {
 
 // What one status is answered with at most.
 constexpr std::size_t kBatchesPerAnswer = 8;
+// Far away an answer takes long, and a peer that the leader does not speak to lives on them alone.
+constexpr std::size_t kBatchesFarAway = 32;
 constexpr std::size_t kBytesPerAnswer = 1 << 20;
 
 wire::AgreementMessage committed_body(Sequence n, const Chosen& chosen) {
@@ -44,7 +46,7 @@ void LeaderCore::start(Actions& actions) {
   if (changes_views()) actions.sends.push_back({std::nullopt, status_body(), nullptr, false});
   if (voting_) repeat_votes(actions);
   settle_views(actions);
-  exchange_.rearm(unfinished(), actions);
+  exchange_.rearm(ticks(), actions);
 }
 
 void LeaderCore::step(Event event, Actions& actions) {
@@ -65,6 +67,8 @@ void LeaderCore::step(Event event, Actions& actions) {
           if (ahead_ && ahead_->certificate.sequence() <= input.sequence) ahead_.reset();
         } else if constexpr (std::is_same_v<Input, WorkExpected>) {
           work_expected_ = input.expected;
+        } else if constexpr (std::is_same_v<Input, LinkSkipped>) {
+          link_skipped(input.peer, actions);
         } else if constexpr (std::is_same_v<Input, StartVoting>) {
           start_voting(actions);
         } else if constexpr (std::is_same_v<Input, MemoryLost>) {
@@ -72,12 +76,12 @@ void LeaderCore::step(Event event, Actions& actions) {
         } else if constexpr (std::is_same_v<Input, PeerReborn>) {
           bear(input.peer, input.birth);
         } else if (changes_views() && voting_ && installed_ && input.view == view_) {
-          change_view(view_ + 1, actions);
+          give_up(log_.committed() + kSuspicionLasts, actions);
         }
       },
       event);
   settle_views(actions);
-  exchange_.rearm(unfinished(), actions);
+  exchange_.rearm(ticks(), actions);
 }
 
 void LeaderCore::receive(const Message& message, Actions& actions) {
@@ -174,7 +178,10 @@ void LeaderCore::on_echo(const Ballot& ballot, const Message& message, Actions& 
   Slot& slot = log_.at(ballot.sequence);
   if (!add_vote(slot.echoes, ballot, message) || !voting_) return;
   if (is_backed(slot, view_, leader(), options_.quorums.quorum())) {
-    on_backed(ballot.sequence, slot, actions);
+    return on_backed(ballot.sequence, slot, actions);
+  }
+  if (slot.echoes.size() >= options_.quorums.one_correct()) {
+    ask_if_passed_by(ballot.sequence, message.from, actions);
   }
 }
 
@@ -212,8 +219,9 @@ void LeaderCore::on_snapshot(const SnapshotInstalled& snapshot, Actions& actions
 
 bool LeaderCore::unfinished() const {
   if (!log_.taken().empty() || exchange_.peers_ahead(log_.committed())) return true;
-  // Who changes its view alone has to wait for others, and need not hurry them.
-  if (!installed_ && view_changes_.size() > 1) return true;
+  // Who changes its view alone has to wait for others, and need not hurry them. Where nobody speaks
+  // unasked, it has to ask how far they are.
+  if (!installed_ && (view_changes_.size() > 1 || options_.reliable)) return true;
   if (installed_ && plan_.last > log_.committed()) return true;
   const auto& slots = log_.slots();
   for (auto slot = slots.upper_bound(log_.committed()); slot != slots.end(); ++slot) {
@@ -222,6 +230,12 @@ bool LeaderCore::unfinished() const {
     if (slot->second.commits.size() >= options_.quorums.one_correct()) return true;
   }
   return false;
+}
+
+// Is there something to do at the next tick of the status exchange?
+bool LeaderCore::ticks() const {
+  const bool limits = !asked_.empty() || !shown_.empty() || !given_.empty() || !wanted_.empty();
+  return unfinished() || (options_.reliable && limits);
 }
 
 void LeaderCore::on_timer(TimerId timer, Actions& actions) {
@@ -262,6 +276,7 @@ void LeaderCore::on_status(const Message& message, Actions& actions) {
   if (message.from == options_.self) return;
   const wire::Status& status = message.body.status();
   exchange_.heard(message.from, status.committed());
+  hear_patience(message.from, status);
   if (!exchange_.may_answer(message.from)) return reject("too many statuses");
   const bool more = answer(message.from, status, actions);
   show_view(message.from, status, actions);
@@ -272,6 +287,7 @@ void LeaderCore::on_status(const Message& message, Actions& actions) {
 }
 
 bool LeaderCore::answer(PeerId peer, const wire::Status& status, Actions& actions) const {
+  const std::size_t most = options_.reliable ? kBatchesFarAway : kBatchesPerAnswer;
   std::size_t batches = 0;
   std::size_t bytes = 0;
   bool more = false;
@@ -286,7 +302,7 @@ bool LeaderCore::answer(PeerId peer, const wire::Status& status, Actions& action
       continue;
     }
     bytes += slot.chosen->batch->encoded.size();
-    if (batches == kBatchesPerAnswer || (batches > 0 && bytes > kBytesPerAnswer)) {
+    if (batches == most || (batches > 0 && bytes > kBytesPerAnswer)) {
       more = true;
       break;
     }
@@ -322,6 +338,9 @@ void LeaderCore::on_committed(const Message& message, Actions& actions) {
   if (!admit_window(ballot->sequence, message.from)) return;
   const Slot* slot = log_.find(ballot->sequence);
   if (ballot->sequence <= log_.committed() || (slot && slot->chosen)) return reject("stale");
+  const bool passed_over =
+      slot != nullptr && slot->proposal && slot->proposal->batch->digest != ballot->digest;
+  if (passed_over) actions.released.push_back(slot->proposal->batch);
   log_.choose(
       ballot->sequence,
       Chosen{ballot->view, message.batch, {committed.proofs().begin(), committed.proofs().end()}},
@@ -357,6 +376,14 @@ void LeaderCore::fetch_ahead(Actions& actions) {
   actions.fetch = FetchSnapshot{ahead_->from, ahead_->certificate};
 }
 
+// Others go on without this core, which does not hear the leader: a voter knows what they commit.
+void LeaderCore::ask_if_passed_by(Sequence n, PeerId voter, Actions& actions) {
+  const Slot* next = log_.find(log_.committed() + 1);
+  if (voter == options_.self || (next != nullptr && in_hand(*next))) return;
+  if (!exchange_.passed_by(n, log_.committed())) return;
+  actions.sends.push_back({voter, status_body(), nullptr, false});
+}
+
 void LeaderCore::ask_missed(Actions& actions) {
   for (const PeerId peer : missed_) {
     if (peer != options_.self) actions.sends.push_back({peer, status_body(), nullptr, false});
@@ -388,6 +415,8 @@ Bytes LeaderCore::save() const {
   append_u64(out, view_);
   log_.encode(out);
   encode_views(out);
+  encode_patience(out);
+  exchange_.encode(out);
   append_u8(out, ahead_ ? 1 : 0);
   if (ahead_) {
     append_framed(out, ahead_->certificate.SerializeAsString());
@@ -405,7 +434,8 @@ bool LeaderCore::restore(BytesView saved) {
   view_ = in.u64();
   log_ = OrderedLog(options_);
   if (!log_.decode(in) || !decode_views(in)) return false;
-  exchange_ = StatusExchange(options_);
+  decode_patience(in);
+  exchange_.decode(in);
   ahead_.reset();
   if (in.u8() == 1) {
     ahead_.emplace(Ahead{});

@@ -46,6 +46,10 @@ class LeaderCore : public Core {
   bool restore(BytesView saved) final;
 
  protected:
+  // So many batches a suspicion stands that progress does not refute, before its reason must show
+  // again.
+  static constexpr Sequence kSuspicionLasts = 1024;
+
   // What every vote is about.
   struct Ballot {
     View view = 0;
@@ -125,6 +129,7 @@ class LeaderCore : public Core {
   void resend_votes(Sequence n, const Slot& slot, bool with_proposal, std::optional<PeerId> to,
                     Actions& actions) const;
   void ask_missed(Actions& actions);
+  void ask_if_passed_by(Sequence n, PeerId voter, Actions& actions);
   void fetch_ahead(Actions& actions);
   void learn_checkpoint(const wire::StableCheckpoint& certificate, PeerId from, Actions& actions);
   wire::AgreementMessage status_body() const;
@@ -139,6 +144,7 @@ class LeaderCore : public Core {
   bool lost_memory_once(PeerId peer) const;
   bool in_hand(const Slot& slot) const;
   bool unfinished() const;
+  bool ticks() const;
 
   // --- views (leader_views.cc)
   bool changes_views() const { return watch_.enabled(); }
@@ -165,6 +171,14 @@ class LeaderCore : public Core {
   void want_batch(Sequence n, const crypto::Digest& digest, std::optional<PeerId> from,
                   Actions& actions);
   void settle_views(Actions& actions);
+  // --- patience that is given up together (leader_patience.cc)
+  void give_up(Sequence until, Actions& actions);
+  void hear_patience(PeerId peer, const wire::Status& status);
+  void follow_patience(Actions& actions);
+  void link_skipped(PeerId peer, Actions& actions);
+  void release_unbound(Actions& actions) const;
+  void encode_patience(Bytes& out) const;
+  void decode_patience(Reader& in);
   ProgressWatch::Waiting waiting() const;
   std::uint32_t view_changes_held() const;  // for view_
   bool in_flight() const;
@@ -194,6 +208,10 @@ class LeaderCore : public Core {
   std::map<crypto::Digest, Sequence> wanted_;  // bodies that the new leader needs
   std::map<crypto::Digest, wire::BatchPtr> fetched_;  // those that came
   std::map<PeerId, View> claimed_;  // the view that a peer is changing to, as it last said
+  // This peer has no patience with the leader of view_ any more, until more than so much is
+  // committed; and the views of which others said the same.
+  std::optional<Sequence> impatient_until_;
+  std::map<PeerId, View> impatient_;
   // Limits on what is said unasked, or asked for too often.
   std::set<PeerId> asked_;                 // for their view, since the last tick
   std::map<PeerId, std::uint32_t> shown_;  // the installed view: ticks until it is again

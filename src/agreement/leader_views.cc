@@ -140,6 +140,7 @@ void LeaderCore::change_view(View view, Actions& actions) {
   ticks_changing_ = 0;
   wanted_.clear();
   fetched_.clear();
+  impatient_until_.reset();
   log_.drop_votes();
   std::erase_if(view_changes_, [&](const auto& entry) { return entry.second->body.view() < view; });
   std::erase_if(announced_, [&](const auto& entry) { return entry.second.view < view; });
@@ -214,6 +215,7 @@ void LeaderCore::on_progress_timer(Actions& actions) {
     exchange_.forget_claims();
     return actions.sends.push_back({std::nullopt, status_body(), nullptr, false});
   }
+  if (installed_) return give_up(log_.committed(), actions);
   change_view(view_ + 1, actions);
 }
 
@@ -317,11 +319,16 @@ void LeaderCore::install(HeldNewView new_view, Actions& actions) {
   std::erase_if(announced_, [&](const auto& entry) { return done(entry.second.view); });
   wanted_.clear();
   asked_.clear();
+  shown_.clear();
   leader_is_slow_ = false;
+  impatient_until_.reset();
+  release_unbound(actions);
   log_.drop_votes();
   log_.record_view(to_record(new_view_), actions);
   watch_.installed();
-  if (plan_.base > log_.stable()) learn_checkpoint(plan_.checkpoint, plan_.holder, actions);
+  // Far away the holder shows it itself, since its own vote is not in what is at hand.
+  const bool shown = plan_.base > log_.stable() && !options_.reliable;
+  if (shown) learn_checkpoint(plan_.checkpoint, plan_.holder, actions);
   // Others may be ahead in this view: brings what they sent, and shows what is missing here.
   actions.sends.push_back({std::nullopt, status_body(), nullptr, false});
 }
@@ -423,7 +430,9 @@ bool LeaderCore::in_flight() const {
 // After each step: what follows from all of it.
 void LeaderCore::settle_views(Actions& actions) {
   if (!changes_views()) return;
-  if (std::exchange(leader_is_slow_, false) && installed_) change_view(view_ + 1, actions);
+  const bool slow = std::exchange(leader_is_slow_, false) && installed_;
+  if (slow) give_up(log_.committed() + kSuspicionLasts, actions);
+  follow_patience(actions);
   follow_others(actions);
   make_new_view(actions);
   propose_bound(actions);
@@ -451,6 +460,7 @@ void LeaderCore::add_view_status(wire::Status& status) const {
     if (newest && peer < 64) held |= std::uint64_t{1} << peer;
   }
   status.set_view_changes(held);
+  status.set_impatient(impatient_until_.has_value());
 }
 
 // Does the peer know a view, or a view change, that would be news here?
@@ -483,7 +493,10 @@ void LeaderCore::show_installed(PeerId peer, Actions& actions) const {
       {peer, plain ? announcement() : evidence(new_view_.header), nullptr, true});
   if (!options_.quorums.byzantine) return;
   for (const auto& [from, held] : new_view_.held) {
-    actions.sends.push_back({peer, evidence(held->header), nullptr, true});
+    // Own words need no proof, and at a site have none.
+    const bool own = from == options_.self && held->header.empty();
+    actions.sends.push_back(
+        {peer, own ? body_of(held->body) : evidence(held->header), nullptr, true});
   }
 }
 

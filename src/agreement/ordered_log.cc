@@ -5,6 +5,8 @@
 namespace steward::agreement {
 namespace {
 
+constexpr std::size_t kMaxTailBytes = 4 << 20;
+
 Error corrupt(const std::string& what) {
   return {ErrorCode::kCorrupt, "agreement records: " + what};
 }
@@ -17,6 +19,18 @@ Record proposed_record(RecordKind kind, Sequence n, View view, const wire::Batch
   record.set_batch(batch.encoded);
   record.set_proof(header);
   return {n, kind, record.SerializeAsString()};
+}
+
+// Leaves up to `stable` no more than the newest batches of so many bytes.
+void shorten_tail(std::map<Sequence, Slot>& slots, Sequence stable) {
+  std::size_t bytes = 0;
+  for (auto slot = slots.upper_bound(stable); slot != slots.begin();) {
+    --slot;
+    if (slot->second.chosen) bytes += slot->second.chosen->batch->encoded.size();
+    if (bytes <= kMaxTailBytes) continue;
+    slots.erase(slots.begin(), std::next(slot));
+    return;
+  }
 }
 
 Record certificate_record(RecordKind kind, Sequence n, View view, const crypto::Digest& digest,
@@ -287,13 +301,16 @@ void OrderedLog::make_stable(const wire::StableCheckpoint& certificate, Actions&
   cover(stable(), actions);
 }
 
+// Kept for peers that are behind. Far away these learn late that they are.
 Sequence OrderedLog::tail_start() const {
-  const Sequence tail = 2 * Sequence{options_.window};
+  const Sequence tail =
+      2 * Sequence{options_.reliable ? options_.checkpoint_interval : options_.window};
   return stable() > tail ? stable() - tail : 0;
 }
 
 void OrderedLog::forget() {
   slots_.erase(slots_.begin(), slots_.upper_bound(tail_start()));
+  if (options_.reliable) shorten_tail(slots_, stable());
   for (auto slot = slots_.begin(); slot != slots_.end() && slot->first <= stable();) {
     slot = slot->second.chosen ? std::next(slot) : slots_.erase(slot);
   }

@@ -51,12 +51,16 @@ wire::ViewChange make_view_change(View view, const OrderedLog& log, const Option
   wire::ViewChange out;
   out.set_view(view);
   *out.mutable_checkpoint() = log.stable_certificate();
+  // An own vote without proof is one that this message itself proves.
+  auto* proofs = out.mutable_checkpoint()->mutable_proofs();
+  proofs->erase(std::remove(proofs->begin(), proofs->end(), Bytes()), proofs->end());
   for (const auto& [n, slot] : log.slots()) {
     if (n <= log.stable()) continue;
     if (options.quorums.byzantine) {
       if (!slot.prepared) continue;
       add_candidate(out, n, slot.prepared->view, slot.prepared->digest);
       for (const Bytes& proof : slot.prepared->proofs) {
+        if (proof.empty()) continue;
         out.mutable_candidates(out.candidates_size() - 1)->add_proofs(proof);
       }
     } else if (slot.chosen) {

@@ -34,6 +34,13 @@ bool leader_lives(const ClusterConfig& config, const Statuses& statuses, SiteId 
   return statuses.contains({site, static_cast<ServerIndex>(view % servers)});
 }
 
+// Of the highest wide view that any server is in.
+SiteId leader_site(const ClusterConfig& config, const Statuses& statuses) {
+  View view = 0;
+  for (const auto& [id, status] : statuses) view = std::max(view, status.wide_view());
+  return static_cast<SiteId>(view % config.sites.size());
+}
+
 // Servers whose state differs from what most servers at the same sequence hold.
 std::vector<std::string> find_diverged(const Statuses& statuses) {
   std::map<Sequence, std::map<std::string, std::vector<ServerId>>> by_state;
@@ -118,6 +125,7 @@ Health judge(const ClusterConfig& config, const Statuses& statuses) {
        {find_accused(config, statuses), find_shareless(statuses), find_silent(statuses)}) {
     health.problems.insert(health.problems.end(), more.begin(), more.end());
   }
+  const SiteId leads = leader_site(config, statuses);
   std::vector<std::string> spare;
   std::vector<std::string> tight;
   std::uint32_t working_sites = 0;
@@ -133,7 +141,8 @@ Health judge(const ClusterConfig& config, const Statuses& statuses) {
     const std::uint32_t voting = count_voting(statuses, site);
     if (voting < quorum) {
       health.problems.push_back(
-          fmt::format("site {} cannot order updates: too few servers", one.name));
+          fmt::format("site {} cannot order updates: too few servers{}", one.name,
+                      leads == site ? "; it leads, and another takes over" : ""));
       continue;
     }
     if (!leader_lives(config, statuses, site)) {
@@ -156,9 +165,7 @@ Health judge(const ClusterConfig& config, const Statuses& statuses) {
   }
   const std::uint32_t sites = working_sites - wide.quorum();
   health.can_lose = fmt::format(
-      "It can still lose {}{}{}; the leader site must stay (its replacement is not in this "
-      "version).",
-      spare.empty() ? "no server" : "servers: " + names(spare),
+      "It can still lose {}{}{}.", spare.empty() ? "no server" : "servers: " + names(spare),
       tight.empty() ? "" : " (none of " + names(tight) + ")",
       sites == 0 ? ", and no site"
                  : fmt::format(", and {} whole site{}", sites, sites == 1 ? "" : "s"));

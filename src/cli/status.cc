@@ -47,6 +47,8 @@ nlohmann::json to_json(const wire::StatusReply& status) {
                         {"local_committed", status.local_committed()},
                         {"local_stable", status.local_stable()},
                         {"wide_view", status.wide_view()},
+                        {"wide_changing", status.wide_changing()},
+                        {"leader_site", status.leader_site()},
                         {"sequence", status.sequence()},
                         {"state_digest", to_hex(status.state_digest())},
                         {"updates_executed", status.updates_executed()},
@@ -133,6 +135,21 @@ void print_row(const ClusterConfig& config, const wire::StatusReply& status) {
       static_cast<double>(wide.out) / 1e6, static_cast<double>(status.resident_bytes()) / 1e6);
 }
 
+// Who leads the cluster, as the servers in the highest wide view see it.
+std::string leader_site_line(const ClusterConfig& config, const Statuses& statuses) {
+  if (config.sites.size() == 1 || statuses.empty()) return "";
+  const wire::StatusReply* highest = &statuses.begin()->second;
+  for (const auto& [id, status] : statuses) {
+    const bool later = status.wide_view() > highest->wide_view() ||
+                       (status.wide_view() == highest->wide_view() && highest->wide_changing());
+    if (later) highest = &status;
+  }
+  const auto site = static_cast<std::size_t>(highest->wide_view() % config.sites.size());
+  return fmt::format("{} {} (wide view {}).\n", config.sites[site].name,
+                     highest->wide_changing() ? "is to lead the sites" : "leads the sites",
+                     highest->wide_view());
+}
+
 // A snapshot that a server is fetching: how far it is.
 void print_transfer(ServerId id, const wire::TransferStatus& transfer) {
   if (transfer.sequence() == 0) return;
@@ -160,7 +177,7 @@ void print_table(const ClusterConfig& config, const Statuses& statuses, const He
                  id.server);
     }
   }
-  fmt::print("\n");
+  fmt::print("\n{}", leader_site_line(config, statuses));
   for (const auto& [id, status] : statuses) print_transfer(id, status.transfer());
   for (const std::string& problem : health.problems) fmt::print("! {}\n", problem);
   fmt::print("{} {}\n", health.healthy ? "The cluster works." : "The cluster is unhealthy.",

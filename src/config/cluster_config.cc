@@ -55,11 +55,13 @@ std::string tuning_toml(const ClusterConfig& config) {
          fmt::format(
              "\n[timeouts]\nstatus_interval = \"{}\"\nidle_status_interval = \"{}\"\n"
              "acknowledge = \"{}\"\nlink = \"{}\"\nretransmit = \"{}\"\nclient_retry = \"{}\"\n"
-             "view_change = \"{}\"\nview_change_cap = \"{}\"\nfair = \"{}\"\n",
+             "view_change = \"{}\"\nview_change_cap = \"{}\"\nfair = \"{}\"\n"
+             "wide_view_change = \"{}\"\nwide_view_change_cap = \"{}\"\n",
              format_duration(t.status_interval), format_duration(t.idle_status_interval),
              format_duration(t.acknowledge), format_duration(t.link), format_duration(t.retransmit),
              format_duration(t.client_retry), format_duration(t.view_change),
-             format_duration(t.view_change_cap), format_duration(t.fair)) +
+             format_duration(t.view_change_cap), format_duration(t.fair),
+             format_duration(t.wide_view_change), format_duration(t.wide_view_change_cap)) +
          fmt::format(
              "\n[ordering]\nlocal_window = {}\nwide_window = {}\nmax_batch_items = {}\n"
              "max_batch_bytes = \"{}\"\ncheckpoint_interval = {}\nwide_checkpoint_interval = {}\n"

@@ -220,6 +220,8 @@ void read_tuning(TableReader& root, Mistakes& mistakes, ClusterConfig& config) {
     reader.duration("view_change", config.timeouts.view_change);
     reader.duration("view_change_cap", config.timeouts.view_change_cap);
     reader.duration("fair", config.timeouts.fair);
+    reader.duration("wide_view_change", config.timeouts.wide_view_change);
+    reader.duration("wide_view_change_cap", config.timeouts.wide_view_change_cap);
     reader.finish();
   }
   if (const toml::table* table = root.sub_table("ordering")) {

@@ -128,6 +128,7 @@ TEST(Parse, WhatIsWrittenIsReadBackTheSame) {
   config.ordering.link_queue_bytes = (64 << 20) + 1;
   config.ordering.transfer_rate_bits_per_s = 12'345'678;
   config.timeouts.status_interval = Duration(1'500);
+  config.timeouts.wide_view_change = Duration(7'000'000);
   config.sites[0].scheme = "bls12-381";
   config.crypto.refresh_interval = Duration(90'000'000);
   const std::string text = to_toml(config);
@@ -143,6 +144,8 @@ TEST(Parse, WhatIsWrittenIsReadBackTheSame) {
   EXPECT_EQ(again.ordering.link_queue_bytes, (64U << 20) + 1);
   EXPECT_EQ(again.ordering.transfer_rate_bits_per_s, 12'345'678U);
   EXPECT_EQ(again.timeouts.status_interval, Duration(1'500));
+  EXPECT_EQ(again.timeouts.wide_view_change, Duration(7'000'000));
+  EXPECT_EQ(again.timeouts.wide_view_change_cap, Duration(60'000'000));
   EXPECT_EQ(again.sites[1].servers[0].host, "::1");
 }
 

@@ -234,6 +234,45 @@ Check check_timeouts(const TimeoutConfig& timeouts) {
                      kMaxTimeout);
 }
 
+// A leader site is not to blame for what three round trips take, nor for a change of its own
+// leader.
+Check check_wide_timeouts(const ClusterConfig& config) {
+  const TimeoutConfig& timeouts = config.timeouts;
+  if (timeouts.wide_view_change != Duration(0)) {
+    bool leaders = false;
+    for (const SiteConfig& site : config.sites) leaders = leaders || site.servers.size() > 1;
+    const Duration least =
+        std::max(leaders ? timeouts.view_change : kMinTimeout, 6 * longest_latency(config));
+    if (auto bad = check_range("timeouts.wide_view_change", timeouts.wide_view_change, least,
+                               kMaxTimeout)) {
+      return bad;
+    }
+  }
+  return check_range("timeouts.wide_view_change_cap", timeouts.wide_view_change_cap,
+                     std::max(timeouts.wide_view_change, kMinTimeout), kMaxTimeout);
+}
+
+// The same among the sites: one output of a site, with signatures of sites for proofs.
+Check check_wide_view_changes(const ClusterConfig& config) {
+  if (config.wide != WideProtocol::kPbft) return std::nullopt;
+  std::size_t signature = limits::kPlainSignatureBytes;
+  for (SiteId site = 0; site < config.sites.size(); ++site) {
+    const std::string scheme = site_scheme(config, site);
+    const std::size_t quorum = config.sites[site].quorums().quorum();
+    if (scheme == "rsa-shoup")
+      signature = std::max<std::size_t>(signature, config.crypto.rsa_bits / 8);
+    if (scheme == "ed25519-multi") {
+      signature = std::max(signature, quorum * limits::kPlainSignatureBytes);
+    }
+  }
+  const std::uint32_t interval = config.ordering.wide_checkpoint_interval;
+  const std::size_t most =
+      limits::max_wide_view_change_bytes(config.quorums().quorum(), interval, signature);
+  if (most <= limits::kMaxSiteDataBytes) return std::nullopt;
+  return Violation{"ordering.wide_checkpoint_interval",
+                   fmt::format("{} is too long for {} sites", interval, config.sites.size())};
+}
+
 // A change of view shows what is prepared in two checkpoint intervals, in one message.
 Check check_view_changes(const ClusterConfig& config) {
   for (const SiteConfig& site : config.sites) {
@@ -293,7 +332,9 @@ std::optional<Violation> find_violation(const ClusterConfig& config) {
   if (auto bad = check_topology(config)) return bad;
   if (auto bad = check_crypto(config)) return bad;
   if (auto bad = check_timeouts(config.timeouts)) return bad;
+  if (auto bad = check_wide_timeouts(config)) return bad;
   if (auto bad = check_ordering(config.ordering)) return bad;
+  if (auto bad = check_wide_view_changes(config)) return bad;
   return check_view_changes(config);
 }
 

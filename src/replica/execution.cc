@@ -16,6 +16,11 @@ void Execution::execute(Sequence sequence, const wire::BatchPtr& batch) {
   done_.push_back({sequence, batch});
 }
 
+bool Execution::settled(const site::UpdateKey& key) const {
+  const ClientTable::Verdict verdict = table_.judge(key);
+  return verdict == ClientTable::Verdict::kDuplicate || verdict == ClientTable::Verdict::kExpired;
+}
+
 void Execution::execute_update(Sequence sequence, BytesView signed_update) {
   wire::SignedUpdate outer;
   wire::Update update;

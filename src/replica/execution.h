@@ -23,6 +23,7 @@ class Execution : public site::Application {
 
   void execute(Sequence sequence, const wire::BatchPtr& batch) override;
   crypto::Digest checkpoint() override;
+  bool settled(const site::UpdateKey& key) const override;
 
   Sequence executed() const { return executed_; }
   std::uint64_t updates() const { return updates_; }

@@ -61,7 +61,11 @@ Server::Impl::Impl(Options options)
              nonce_ << 32),
       donor_(site_.faults, config_.ordering.transfer_rate_bits_per_s / 8),
       awaited_({Readmission::kIntervals * config_.ordering.checkpoint_interval,
-                config_.timeouts.view_change / kSlowestEmptyPart}) {}
+                config_.timeouts.view_change / kSlowestEmptyPart}) {
+  queue_.hold_back_unless([this](const wire::SiteData& data) {
+    return machine_.readiness(data) == site::LogicalMachine::Readiness::kReady;
+  });
+}
 
 Status Server::Impl::open(const storage::Store& store) {
   auto stored = layout::load(store);
@@ -171,6 +175,9 @@ void Server::Impl::handle(TimerFired input) {
       return on_idle_timer();
     case TimerClass::kEvidence:
       return on_evidence_timer();
+    case TimerClass::kLate:
+      late_timer_ = false;
+      return watch_forwarded();
     case TimerClass::kWatch:
       watch_timer_ = false;
       return watch_queues();
@@ -184,6 +191,7 @@ void Server::Impl::settle() {
   readmission_->observe(standing(), readmission);
   apply(std::move(readmission));
   follow_view();
+  follow_leader_site();
   follow_awaited();
   propose();
   expect_work();
@@ -215,12 +223,14 @@ wire::StatusReply Server::Impl::status() {
   reply.set_local_committed(local.committed);
   reply.set_local_stable(local.stable);
   reply.set_wide_view(machine_.wide().view);
+  reply.set_wide_changing(machine_.wide().changing);
+  reply.set_leader_site(machine_.leader_site());
   reply.set_sequence(execution_.executed());
   reply.set_state_digest(state_digest().str());
   reply.set_updates_executed(execution_.updates());
   reply.set_sessions(execution_.table().sessions());
   reply.set_keys(execution_.records());
-  reply.set_queued_events(queue_.size() + machine_.pending_updates());
+  reply.set_queued_events(queue_.size() + machine_.pending_updates().size());
   for (const auto& [site, link] : machine_.links()) {
     wire::LinkStatus* out = reply.add_links();
     const site::blink::VirtualLink current = forwarder_.current(site, link);

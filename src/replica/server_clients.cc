@@ -9,11 +9,8 @@
 namespace steward::replica {
 namespace {
 
-// Updates for the leader site are gathered for so long while others are on their way.
-constexpr Duration kForwardDelay = 2ms;
 constexpr std::size_t kMaxParkedQueries = 4096;
 constexpr std::size_t kMaxParkedBytes = 16 << 20;
-constexpr std::size_t kMaxForwarded = 1 << 14;
 
 site::UpdateKey key_of(const CheckedUpdate& update) {
   return {update.client, update.session, update.timestamp};
@@ -47,55 +44,14 @@ void Server::Impl::accept_update(const CheckedUpdate& update, bool pass_on) {
   if (pass_on && core_->progress().leader != self_.server) forward(update);
 }
 
-// Gathers: the first goes at once, what follows shortly after goes together.
-void Server::Impl::forward(const CheckedUpdate& update) {
-  if (to_forward_.size() >= limits::kMaxForwardUpdates) return reject("forward: queue full");
+void Server::Impl::on(ServerId from, const ForwardedUpdates& in) {
   if (machine_.leader_site() != self_.site) {
-    // It comes again, so whoever got it may be down: from now on the next server gets all.
-    if (forwarded_.contains(key_of(update)) || forwarded_.size() >= kMaxForwarded) {
-      forwarded_.clear();
-      ++forward_shift_;
-    }
-    forwarded_.insert(key_of(update));
-  }
-  to_forward_.push_back(update);
-  if (!forward_timer_) flush_forward();
-}
-
-void Server::Impl::flush_forward() {
-  if (to_forward_.empty()) return;
-  // Into another site: to the server with our index, or after a repeat to the next. Within the
-  // leader site: to the local leader.
-  const SiteId leader_site = machine_.leader_site();
-  ServerId target = in_site(core_->progress().leader);
-  if (leader_site != self_.site) {
-    const auto servers = config_.sites[leader_site].servers.size();
-    target = {leader_site, static_cast<ServerIndex>((self_.server + forward_shift_) % servers)};
-  }
-  if (target == self_) {  // became leader meanwhile
-    for (const CheckedUpdate& update : std::exchange(to_forward_, {})) accept_update(update, false);
+    // An update crosses the wide area once: only the leader site takes what others forward. Who
+    // does so within a site holds that the leader site is late.
+    if (from.site != self_.site) return reject("forward: not the leader site");
+    for (const CheckedUpdate& update : in.updates) order_here(update);
     return;
   }
-  wire::Forward message;
-  std::size_t bytes = 0;
-  const auto flush = [&] {
-    if (message.updates_size() > 0) send({target}, wire::KIND_FORWARD, message);
-    message.clear_updates();
-    bytes = 0;
-  };
-  for (CheckedUpdate& update : std::exchange(to_forward_, {})) {
-    if (bytes + update.encoded.size() > limits::kMaxBatchBytes) flush();
-    bytes += update.encoded.size();
-    message.add_updates(std::move(update.encoded));
-  }
-  flush();
-  forward_timer_ = true;
-  set_timer(timer_id(TimerClass::kForward), kForwardDelay);
-}
-
-void Server::Impl::on(ServerId from, const ForwardedUpdates& in) {
-  // An update crosses the wide area once: only the leader site takes what others forward.
-  if (machine_.leader_site() != self_.site) return reject("forward: not the leader site");
   // Who forwards within a site sees to it that the leader gets it.
   const bool pass_on = from.site != self_.site;
   for (const CheckedUpdate& update : in.updates) accept_update(update, pass_on);
@@ -103,7 +59,7 @@ void Server::Impl::on(ServerId from, const ForwardedUpdates& in) {
 
 void Server::Impl::answer_clients() {
   for (wire::Reply& reply : execution_.take_replies()) {
-    forwarded_.erase({reply.client(), reply.session(), reply.timestamp()});
+    forget_forwarded({reply.client(), reply.session(), reply.timestamp()});
     ToClient answer{0, reply.client(), {}};
     *answer.message.mutable_reply() = std::move(reply);
     out_.to_clients.push_back(std::move(answer));

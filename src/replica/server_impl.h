@@ -1,8 +1,8 @@
-// The inside of replica::Server, in seven files: server.cc composes and dispatches,
+// The inside of replica::Server, in eight files: server.cc composes and dispatches,
 // server_ordering.cc orders and executes events of the site, server_views.cc watches who leads it,
 // server_lives.cc keeps it from voting while it may have forgotten something, server_keys.cc renews
-// the key share and keeps evidence, server_clients.cc deals with clients, server_transfer.cc gives
-// and takes snapshots.
+// the key share and keeps evidence, server_wide.cc sees to updates that are for another site,
+// server_clients.cc deals with clients, server_transfer.cc gives and takes snapshots.
 #pragma once
 
 #include <deque>
@@ -112,6 +112,7 @@ class Server::Impl {
   void expect_work();
   void follow_view();
   void watch_queues();
+  void watch_links(Duration tick);
   void forget_settled();
   void share_queues(const std::set<std::uint64_t>& stamps);
   void share(const site::EventQueue::Waiting& waiting, const std::vector<ServerId>& to);
@@ -131,10 +132,18 @@ class Server::Impl {
   void resume_from_state();
   void add_transfer_status(wire::StatusReply& reply) const;
 
-  // --- clients (server_clients.cc)
-  void accept_update(const CheckedUpdate& update, bool pass_on);
+  // --- updates for the leader site (server_wide.cc)
   void forward(const CheckedUpdate& update);
   void flush_forward();
+  void remember_forwarded(const CheckedUpdate& update);
+  void forget_forwarded(const site::UpdateKey& key);
+  void watch_forwarded();
+  void order_here(const CheckedUpdate& update);
+  void follow_leader_site();
+  void hand_over(bool to_send);
+
+  // --- clients and recovery (server_clients.cc)
+  void accept_update(const CheckedUpdate& update, bool pass_on);
   void answer_clients();
   void answer_query(ConnectionId connection, const wire::Query& query);
 
@@ -181,6 +190,8 @@ class Server::Impl {
   bool work_expected_ = false;
   View followed_view_ = 0;
   bool watch_timer_ = false;
+  std::pair<View, Sequence> links_seen_;  // how far the sites had come, and since when
+  Duration links_wait_{0};
   struct Watched {
     Duration age{0};
     Sequence committed = 0;          // when it began
@@ -190,7 +201,12 @@ class Server::Impl {
 
   // Armed timers of the logical machine, and the proofs that they ran out, by server.
   std::map<site::LmTimerId, std::uint64_t> lm_timers_;
-  std::map<site::LmTimerId, std::map<ServerIndex, std::pair<std::uint64_t, Bytes>>> expiries_;
+  struct Expiry {
+    std::uint64_t generation = 0;
+    std::uint32_t times = 0;  // that it was said
+    Bytes proof;
+  };
+  std::map<site::LmTimerId, std::map<ServerIndex, Expiry>> expiries_;
   bool signing_timer_ = false;
   bool fetch_timer_ = false;
   bool donor_timer_ = false;
@@ -202,8 +218,19 @@ class Server::Impl {
 
   std::vector<CheckedUpdate> to_forward_;
   bool forward_timer_ = false;
-  std::set<site::UpdateKey> forwarded_;  // to the leader site, and not executed yet
-  std::uint32_t forward_shift_ = 0;      // from our index to that of the server they go to
+  // To the leader site, and not executed yet.
+  struct Forwarded {
+    CheckedUpdate update;
+    Duration age{0};    // since then
+    bool late = false;  // so that it is ordered here
+  };
+  std::map<site::UpdateKey, Forwarded> forwarded_;
+  std::size_t forwarded_bytes_ = 0;
+  std::uint32_t forward_shift_ = 0;  // from our index to that of the server they go to
+  bool shifted_ = false;             // since the last look at them
+  bool late_timer_ = false;
+  View followed_wide_view_ = 0;
+  SiteId followed_leader_ = 0;
 
   struct ParkedQuery {
     ConnectionId connection;
@@ -232,6 +259,7 @@ enum class TimerClass : std::uint64_t {
   kEvidence,
   kDonor,
   kMovePages,
+  kLate,
 };
 constexpr TimerId timer_id(TimerClass timer_class, std::uint64_t number = 0) {
   return static_cast<std::uint64_t>(timer_class) << 56 | number;

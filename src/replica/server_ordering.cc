@@ -175,17 +175,27 @@ void Server::Impl::on_lm_timer(site::LmTimerId timer) {
 void Server::Impl::on(ServerId from, const ExpiredTimer& in) {
   // Only the newest word of each server on each timer counts, and only on timers that exist.
   if (!machine_.has_timer(in.timer)) return reject("timer proof: no such timer");
-  auto& proofs = expiries_[in.timer];
-  auto& own = proofs[from.server];
-  if (in.generation >= own.first) own = {in.generation, in.proof};
+  auto& expiries = expiries_[in.timer];
+  Expiry& expiry = expiries[from.server];
+  if (in.generation > expiry.generation) expiry = {in.generation, 0, {}};
+  if (in.generation == expiry.generation) {
+    ++expiry.times;
+    expiry.proof = in.proof;
+  }
   if (!machine_.armed(in.timer, in.generation)) return;
   wire::LmTimeout timeout;
   timeout.set_timer(in.timer);
   timeout.set_generation(in.generation);
-  for (const auto& [server, proof] : proofs) {
-    if (proof.first == in.generation) timeout.add_proofs(proof.second);
+  for (const auto& [server, other] : expiries) {
+    if (other.generation == in.generation) timeout.add_proofs(other.proof);
   }
-  if (static_cast<std::uint32_t>(timeout.proofs_size()) < site_.quorums().one_correct()) return;
+  std::uint32_t needed = site_.quorums().one_correct();
+  if (machine_.lacks_forwarder(timeout)) {
+    // A forwarder that is up has said so when we say it for the second time.
+    if (expiries[self_.server].times < 2) return;
+    needed = site_.quorums().quorum();
+  }
+  if (static_cast<std::uint32_t>(timeout.proofs_size()) < needed) return;
   queue_.add_timeout(std::move(timeout));
 }
 

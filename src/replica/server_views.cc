@@ -32,7 +32,8 @@ void Server::Impl::expect_work() {
     step_core(agreement::WorkExpected{expected});
     follow_view();
   }
-  if (watch_timer_ || queue_.empty() || site_.servers.size() == 1) return;
+  const bool alone = site_.servers.size() == 1 && config_.sites.size() == 1;
+  if (watch_timer_ || queue_.empty() || alone) return;
   watch_timer_ = true;
   set_timer(timer_id(TimerClass::kWatch), config_.timeouts.view_change / kWatchPart);
 }
@@ -65,12 +66,13 @@ void Server::Impl::watch_queues() {
   const Duration tick = config_.timeouts.view_change / kWatchPart;
   const agreement::Progress now = core_->progress();
   forget_settled();
+  watch_links(tick);
   bool starved = false;
   std::map<std::uint64_t, Watched> watched;
   std::set<std::uint64_t> to_share;
   for (const site::EventQueue::Waiting& one : queue_.waiting(0)) {
     const auto known = watched_.find(one.stamp);
-    if (known == watched_.end()) {
+    if (known == watched_.end() || one.held_back) {
       watched[one.stamp] = {Duration(0), now.committed, std::nullopt};
       continue;
     }
@@ -93,6 +95,25 @@ void Server::Impl::watch_queues() {
   reject("leader: passes over a client or a link");
   watched_.clear();
   step_core(agreement::SuspectLeader{now.view});
+}
+
+// What is held back waits for what comes over other links. Votes may also be in the way of what
+// this site asked for, when it does not hear the leader site: they are let go, since who cast them
+// keeps what it shows. If nothing comes, it may be a site that lies: then what is here has to do.
+// Not where only batches are missing: a vote for one of them would be lost, and nobody says it
+// again once it is forgotten.
+void Server::Impl::watch_links(Duration tick) {
+  const agreement::Progress wide = machine_.wide();
+  const std::pair<View, Sequence> now{wide.installed, wide.committed};
+  links_wait_ = now == links_seen_ ? links_wait_ + tick : Duration(0);
+  links_seen_ = now;
+  if (links_wait_ == Duration(0)) return;
+  queue_.let_through_to([this](const wire::SiteData& data) { return machine_.shows_next(data); });
+  if (links_wait_ < config_.timeouts.view_change / kSharePart) return;
+  links_wait_ = Duration(0);
+  queue_.let_through([this](const wire::SiteData& data) {
+    return machine_.readiness(data) == site::LogicalMachine::Readiness::kOtherView;
+  });
 }
 
 void Server::Impl::share_queues(const std::set<std::uint64_t>& stamps) {

@@ -7,7 +7,6 @@
 #include <deque>
 #include <set>
 
-#include "crypto/merkle.h"
 #include "site/blink/link.h"
 #include "wire/limits.h"
 
@@ -89,6 +88,14 @@ Certificate certificate_in(const wire::AgreementMessage& body) {
     proofs = &body.stable_checkpoint().proofs();
   }
   return {proofs, vote.SerializeAsString()};
+}
+
+// Is this a certificate for what `vote` is for?
+bool certifies(const Bytes& encoded, BytesView vote) {
+  wire::AgreementMessage body;
+  if (!body.ParseFromString(encoded)) return false;
+  const Certificate certificate = certificate_in(body);
+  return certificate.proofs != nullptr && certificate.vote == vote;
 }
 
 // How large the body of a message may be. Where little is to be said a large one would cost a
@@ -426,7 +433,8 @@ Status Verifier::check_site_data(const wire::SiteData& data, Work& work) const {
 Status Verifier::check_leaf(const wire::SiteData& data, const wire::Leaf& leaf, Work& work) const {
   const bool message = leaf.type() == wire::LEAF_MESSAGE;
   const bool acknowledgement = leaf.type() == wire::LEAF_ACK;
-  if (!message && !acknowledgement && leaf.type() != wire::LEAF_SKIP) {
+  const bool update = leaf.type() == wire::LEAF_UPDATE;
+  if (!message && !acknowledgement && !update && leaf.type() != wire::LEAF_SKIP) {
     return bad_input("a leaf of an unknown type");
   }
   if (leaf.destination() != (acknowledgement ? site::blink::kEverySite : self_.site)) {
@@ -439,21 +447,11 @@ Status Verifier::check_leaf(const wire::SiteData& data, const wire::Leaf& leaf, 
   if (!message && !leaf.attachment().empty()) return bad_input("an attachment without use");
   const Status status = check_path(data, leaf);
   if (!status) return status;
-  return message ? check_wide_message(data.site(), leaf, work) : Status();
-}
-
-Status Verifier::check_path(const wire::SiteData& data, const wire::Leaf& leaf) const {
-  std::vector<crypto::Digest> path;
-  for (const Bytes& step : leaf.path()) {
-    const auto digest = crypto::Digest::from(step);
-    if (!digest || path.size() == limits::kMaxLeafPath) return bad_input("a malformed path");
-    path.push_back(*digest);
+  if (update) {
+    const auto checked = check_update(leaf.body(), work);
+    return checked ? Status() : Status(checked.error());
   }
-  const Bytes statement = wire::leaf_statement(domain_, data.site(), leaf);
-  const auto root = crypto::merkle_root_from_path(crypto::merkle_leaf(statement), leaf.index(),
-                                                  data.leaf_count(), path);
-  if (!root || root->view() != data.root()) return bad_input("a leaf that is not in its tree");
-  return {};
+  return message ? check_wide_message(data.site(), leaf, work) : Status();
 }
 
 Status Verifier::check_site_signature(const wire::SiteData& data, Work& work) const {
@@ -484,7 +482,7 @@ Status Verifier::check_wide_certificate(SiteId sender, const wire::AgreementMess
   }
   std::set<SiteId> voters{sender};
   for (const Bytes& proof : *certificate.proofs) {
-    auto voter = check_wide_vote(proof, certificate.vote, work);
+    auto voter = check_wide_vote(proof, certificate.vote, true, work);
     if (!voter) return voter.error();
     voters.insert(*voter);
   }
@@ -493,14 +491,16 @@ Status Verifier::check_wide_certificate(SiteId sender, const wire::AgreementMess
   return {};
 }
 
-// The site whose vote this is.
-Result<SiteId> Verifier::check_wide_vote(BytesView proof, BytesView expected, Work& work) const {
+// The site whose vote this is; or, with `or_word`, one that has sent such a certificate itself.
+Result<SiteId> Verifier::check_wide_vote(BytesView proof, BytesView expected, bool or_word,
+                                         Work& work) const {
   auto data = parse<wire::SiteData>(proof, "proof");
   if (!data) return data.error();
   const bool known = data->site() < keys_->sites.size();
   if (!known || data->leaves_size() != 1) return bad_input("a proof of impossible shape");
   const wire::Leaf& leaf = data->leaves(0);
-  if (leaf.type() != wire::LEAF_MESSAGE || leaf.body() != expected || !leaf.attachment().empty()) {
+  const bool fits = leaf.body() == expected || (or_word && certifies(leaf.body(), expected));
+  if (leaf.type() != wire::LEAF_MESSAGE || !fits || !leaf.attachment().empty()) {
     return bad_input("a proof of something else");
   }
   Status status = check_path(*data, leaf);
@@ -515,7 +515,8 @@ Status Verifier::check_wide_message(SiteId sender, const wire::Leaf& leaf, Work&
   if (config_.wide == WideProtocol::kPbft && !is_canonical(*body, leaf.body())) {
     return bad_input("a vote in an unusual encoding");
   }
-  const Status status = check_wide_certificate(sender, *body, work);
+  Status status = check_wide_certificate(sender, *body, work);
+  if (status) status = check_wide_views(sender, *body, work);
   if (!status) return status;
   if (!carries_batch(*body)) {
     return leaf.attachment().empty() ? Status() : Status(bad_input("an attachment without use"));

@@ -63,7 +63,13 @@ class Verifier {
   Status check_certificate(const wire::AgreementMessage& body, Work& work) const;
   Status check_wide_certificate(SiteId sender, const wire::AgreementMessage& body,
                                 Work& work) const;
-  Result<SiteId> check_wide_vote(BytesView proof, BytesView expected, Work& work) const;
+  Result<SiteId> check_wide_vote(BytesView proof, BytesView expected, bool or_word,
+                                 Work& work) const;
+  // Changes of the leader site (verifier_wide.cc).
+  Status check_wide_views(SiteId sender, const wire::AgreementMessage& body, Work& work) const;
+  Status check_wide_evidence(BytesView shown, Work& work) const;
+  Status check_wide_view_change(SiteId sender, const wire::ViewChange& body, Work& work) const;
+  Status check_wide_candidate(SiteId sender, const wire::Candidate& candidate, Work& work) const;
   Status check_event(BytesView item, Work& work) const;
   // Key renewal and evidence (verifier_keys.cc).
   Result<Inbound> decode_share(const wire::Envelope& envelope) const;

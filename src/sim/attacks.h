@@ -1,7 +1,9 @@
 // The ways to misbehave that runs choose from (adversary.h says what they stand in).
 #pragma once
 
+#include "crypto/site_key.h"
 #include "sim/adversary.h"
+#include "wire/signing.h"
 
 namespace steward::sim {
 
@@ -49,6 +51,19 @@ StrategyPtr wait_for_ever(bool leader_too);
 // changes that others never sent.
 StrategyPtr forge_certificates();
 StrategyPtr withhold_state();  // neither lists nor pages of snapshots
+
+// --- A whole site that lies, under wide PBFT (attacks_wide.cc). What its servers change in its
+// outputs they sign anew, which takes all of them.
+struct SiteSeal {
+  wire::Domain domain;
+  crypto::SitePublicKeyPtr key;
+  std::vector<crypto::SiteKeySharePtr> shares;  // by server, enough to sign
+};
+StrategyPtr silent_leader_site(SiteSeal seal);  // proposes nothing, takes part otherwise
+// Leads with another batch for each other site.
+StrategyPtr equivocating_site(SiteSeal seal);
+// Takes no updates from `site`, and nothing of what it or others say of late ones.
+StrategyPtr starve_site(SiteId site);
 
 // --- Anything (attacks_mutation.cc).
 // One message of every `one_in` is changed in a random field, at random depth, or replaced by an

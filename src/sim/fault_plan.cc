@@ -305,7 +305,7 @@ class Planner {
   void leave_sites_out() {
     for (std::uint32_t series = 0; series < config_.site_faults; ++series) {
       const SiteId site = pick(series, config_.site_faults, config_.sites.size());
-      if (site == 0 || toss(random_)) continue;
+      if (toss(random_)) continue;
       plan_.episodes.push_back({duration_, duration_, true, CutSite{site, true}});
       for (const ServerId& server : all_) {
         if (server.site == site) plan_.outside.insert(server);

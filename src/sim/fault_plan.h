@@ -135,7 +135,7 @@ struct Episode {
 struct FaultPlan {
   std::vector<Episode> episodes;  // in order of `from`
   // Servers that are not healed for the liveness phase: at most f of a site, or all of at most F
-  // sites. Site 0 leads the cluster for ever and is not among the latter.
+  // sites.
   std::set<ServerId> outside;
 };
 

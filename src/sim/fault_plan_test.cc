@@ -64,14 +64,17 @@ TEST(FaultPlan, NeverMoreThanTheClusterTolerates) {
 TEST(FaultPlan, KeepsFaultsOutsideOfACoreOnly) {
   const ClusterConfig config = test_cluster(4, 4);
   std::size_t kept = 0;
+  std::set<SiteId> lost;
   for (std::uint64_t seed = 0; seed < 200; ++seed) {
     const FaultPlan plan = make_fault_plan(config, {}, kLong, Random(seed));
     std::map<SiteId, std::size_t> outside;
     for (const ServerId& server : plan.outside) ++outside[server.site];
     std::size_t whole = 0;
     for (const auto& [site, servers] : outside) {
-      if (servers > 1) ++whole;
-      EXPECT_TRUE(servers == 1 || (servers == 4 && site != 0));
+      EXPECT_TRUE(servers == 1 || servers == 4);
+      if (servers == 1) continue;
+      ++whole;
+      lost.insert(site);
     }
     EXPECT_LE(whole, 1U);
     for (const Episode& one : plan.episodes) {
@@ -82,6 +85,7 @@ TEST(FaultPlan, KeepsFaultsOutsideOfACoreOnly) {
     }
   }
   EXPECT_GT(kept, 100U);
+  EXPECT_EQ(lost.size(), 4U) << "the first leader site as well as others";
 }
 
 TEST(FaultPlan, OnlyTheKindsAskedFor) {

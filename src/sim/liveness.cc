@@ -40,7 +40,8 @@ std::vector<SiteId> sites_of_core(const World& world, const std::set<ServerId>& 
 }  // namespace
 
 // Between sites each crossing adds what it takes to find a pair of servers that forward and
-// receive.
+// receive, and each of up to F leader sites that are lost its time-out, and what it takes to
+// replace it.
 Duration progress_bound(const ClusterConfig& config, Duration outage) {
   const TimeoutConfig& timeouts = config.timeouts;
   const std::int64_t faults = most_faults(config);
@@ -58,7 +59,15 @@ Duration progress_bound(const ClusterConfig& config, Duration outage) {
   if (config.sites.size() == 1) return client + site;
   const Duration crossing =
       (2 * faults + 1) * grown(timeouts.link, kLinkBackOff * timeouts.link, outage);
-  return client + kCrossings * (site + crossing);
+  // Before that the site of the client has to know that the leader site is late.
+  Duration wide = timeouts.client_retry;
+  const Duration wide_cap = std::max(wide_view_change(config), timeouts.wide_view_change_cap);
+  Duration wide_view = grown(wide_view_change(config), wide_cap, outage);
+  for (std::int64_t left = config.site_faults + 1; left > 0; --left) {
+    wide += wide_view + site + kCrossings * crossing;
+    wide_view = std::min(2 * wide_view, wide_cap);
+  }
+  return client + kCrossings * (site + crossing) + wide;
 }
 
 Duration fairness_allowance(const ClusterConfig& config) {

@@ -151,11 +151,13 @@ void SiteClients::completed(const client::Completion& completion) {
     }
   } else if (user.reading) {
     read_latencies_.push_back(latency);
-    check_read(user, *completion.result, completion.sequence);
+    if (!deceived_) check_read(user, *completion.result, completion.sequence);
   } else {
     update_latencies_.push_back(latency);
     user.stored = user.writing;
-    env_.checker.update_completed(user.payload, *completion.result, completion.sequence);
+    if (!deceived_) {
+      env_.checker.update_completed(user.payload, *completion.result, completion.sequence);
+    }
   }
   user.seen = std::max(user.seen, completion.sequence);
   env_.events.after(pause, [this, index = completion.token] { ask(index); });

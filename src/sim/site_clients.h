@@ -36,6 +36,8 @@ class SiteClients {
 
   void start();
   void stop() { stopped_ = true; }  // what is under way goes on
+  // From now on what they are told is not held against anybody: their whole site lies.
+  void are_deceived() { deceived_ = true; }
   bool idle() const { return client_.outstanding() == 0; }
   std::optional<Duration> waiting_since() const;  // the longest; nullopt when nobody waits
   // How long each user has waited at most, for what it has asked since watch_waits.
@@ -79,6 +81,7 @@ class SiteClients {
   std::uint64_t next_name_ = 0;
   std::uint64_t next_nonce_ = 0;
   bool stopped_ = false;
+  bool deceived_ = false;
   Duration watched_since_{0};
   std::vector<Duration> update_latencies_;
   std::vector<Duration> read_latencies_;

@@ -106,8 +106,8 @@ bool World::settle(Duration bound) {
 }
 
 bool World::settled() {
-  for (const auto& clients : clients_) {
-    if (!clients->idle()) return false;
+  for (SiteId site = 0; site < clients_.size(); ++site) {
+    if (!lying_sites_.contains(site) && !clients_[site]->idle()) return false;
   }
   return std::all_of(machines_.begin(), machines_.end(), [this](const auto& entry) {
     const auto& [id, machine] = entry;
@@ -144,7 +144,27 @@ void World::distrust(ServerId server) {
     if (id.site == server.site && checker_.distrusts(id)) ++liars;
   }
   const SiteConfig& site = config_.sites[server.site];
-  STEWARD_CHECK(site.protocol == LocalProtocol::kPbft && liars <= site.faults);
+  const bool bearable = site.protocol == LocalProtocol::kPbft && liars <= site.faults;
+  STEWARD_CHECK(bearable || lying_sites_.contains(server.site));
+}
+
+void World::corrupt_site(SiteId site, StrategyPtr strategy) {
+  lying_sites_.insert(site);
+  STEWARD_CHECK(config_.wide == WideProtocol::kPbft && lying_sites_.size() <= config_.site_faults);
+  std::vector<ServerId> servers;
+  for (ServerIndex server = 0; server < config_.sites[site].servers.size(); ++server) {
+    servers.push_back({site, server});
+  }
+  corrupt(servers, std::move(strategy));
+  clients_[site]->are_deceived();
+}
+
+SiteSeal World::seal_of(SiteId site) const {
+  SiteSeal seal{domain_, keys_.directory->sites[site].site, {}};
+  for (const auto& [id, share] : keys_.shares) {
+    if (id.site == site) seal.shares.push_back(share);
+  }
+  return seal;
 }
 
 void World::corrupt(const std::vector<ServerId>& servers, std::vector<StrategyPtr> strategies) {

@@ -57,6 +57,10 @@ class World {
   // From now on these servers are Byzantine and of one mind: at most f of a site in a run.
   void corrupt(const std::vector<ServerId>& servers, std::vector<StrategyPtr> strategies);
   void corrupt(const std::vector<ServerId>& servers, StrategyPtr strategy);
+  // All servers of a site, of at most F in a run, under wide pbft. Its clients may be told
+  // anything.
+  void corrupt_site(SiteId site, StrategyPtr strategy);
+  SiteSeal seal_of(SiteId site) const;
   // From now on there are two of this server, the second with an empty disk; each peer talks to
   // one of them, and whom to is drawn anew after each `interval`. The server counts as Byzantine.
   void make_twins(ServerId server, Duration interval);
@@ -148,6 +152,7 @@ class World {
   std::map<ServerId, Twin> twins_;
   DiskModel disk_;
   Random adversary_random_;
+  std::set<SiteId> lying_sites_;
   std::set<SiteId> cut_sites_;
   std::map<ServerId, std::uint32_t> down_;    // crashed how often
   std::map<ServerId, std::uint32_t> paused_;  // how often

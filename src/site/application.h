@@ -27,6 +27,9 @@ class Application {
   // Executes the batch at the next global sequence.
   virtual void execute(Sequence sequence, const wire::BatchPtr& batch) = 0;
 
+  // Has this update been executed, or can it never be any more?
+  virtual bool settled(const UpdateKey& key) const = 0;
+
   // Digest of the state after the last executed sequence; equal at every site.
   virtual crypto::Digest checkpoint() = 0;
 };

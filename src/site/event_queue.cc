@@ -10,6 +10,9 @@ namespace {
 // Complaints about as many dealers as a site has, and a little.
 constexpr std::size_t kRefreshesPerServer = 72;
 
+// How far behind what is held back something is looked for: votes beyond a window of usual size.
+constexpr std::size_t kLookAhead = 1024;
+
 // A map walked once around, starting behind `last`.
 template <class Map>
 std::vector<typename Map::iterator> round_robin(Map& map, const typename Map::key_type& last) {
@@ -160,14 +163,14 @@ bool EventQueue::has_work() const {
   const auto waits = [](const auto& entry) { return !entry.second.waiting.empty(); };
   return !timeouts_.empty() || std::any_of(clients_.begin(), clients_.end(), waits) ||
          std::any_of(links_.begin(), links_.end(),
-                     [](const auto& entry) { return has_next(entry.second); });
+                     [this](const auto& entry) { return may_draw(entry.second); });
 }
 
 std::vector<EventQueue::Waiting> EventQueue::waiting(std::size_t max_updates) const {
   std::vector<Waiting> out;
   for (const auto& [name, client] : clients_) {
     if (client.waiting.empty()) continue;
-    Waiting one{client.stamp, {}, nullptr};
+    Waiting one{client.stamp, {}, nullptr, false};
     for (const auto& [key, update] : client.waiting) {
       if (one.updates.size() == max_updates) break;
       one.updates.push_back(update);
@@ -175,16 +178,50 @@ std::vector<EventQueue::Waiting> EventQueue::waiting(std::size_t max_updates) co
     out.push_back(std::move(one));
   }
   for (const auto& [site, link] : links_) {
-    if (has_next(link)) out.push_back({link.stamp, {}, link.waiting.begin()->second});
-    if (link.ack_only) out.push_back({link.ack_stamp, {}, link.ack_only});
+    if (has_next(link)) {
+      out.push_back({link.stamp, {}, link.waiting.begin()->second, !may_draw(link)});
+    }
+    if (link.ack_only) out.push_back({link.ack_stamp, {}, link.ack_only, false});
   }
   // Servers repeat by themselves that one has run out.
-  for (const auto& [key, waiting] : timeouts_) out.push_back({waiting.stamp, {}, nullptr});
+  for (const auto& [key, waiting] : timeouts_) out.push_back({waiting.stamp, {}, nullptr, false});
   return out;
 }
 
 bool EventQueue::has_next(const LinkQueue& link) {
   return !link.waiting.empty() && link.waiting.begin()->first <= link.next;
+}
+
+bool EventQueue::is_ready(const LinkQueue& link) const {
+  return !ready_ || ready_(*link.waiting.begin()->second);
+}
+
+bool EventQueue::may_draw(const LinkQueue& link) const {
+  if (!has_next(link)) return false;
+  return link_range(*link.waiting.begin()->second).second <= link.let_through || is_ready(link);
+}
+
+void EventQueue::let_through(const std::function<bool(const wire::SiteData&)>& may) {
+  for (auto& [site, link] : links_) {
+    if (!has_next(link) || may_draw(link)) continue;
+    const wire::SiteData& next = *link.waiting.begin()->second;
+    if (may(next)) link.let_through = link_range(next).second;
+  }
+}
+
+void EventQueue::let_through_to(const std::function<bool(const wire::SiteData&)>& awaited) {
+  for (auto& [site, link] : links_) {
+    if (!has_next(link) || may_draw(link)) continue;
+    std::uint64_t next = link.next;
+    std::size_t left = kLookAhead;
+    for (const auto& [first, data] : link.waiting) {
+      if (first > next || left-- == 0) break;
+      next = std::max(next, link_range(*data).second + 1);
+      if (!awaited(*data)) continue;
+      link.let_through = next - 1;
+      break;
+    }
+  }
 }
 
 std::size_t EventQueue::size() const {
@@ -250,7 +287,7 @@ bool EventQueue::draw_link(LinkQueue& link, Drawer& drawer) {
   }
   if (drawer.full()) return false;
   std::shared_ptr<const wire::SiteData> data;
-  if (has_next(link)) {
+  if (may_draw(link)) {
     data = link.waiting.begin()->second;
     link.next = link_range(*data).second + 1;
     drop_site_data(link, link.waiting.begin());

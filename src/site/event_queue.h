@@ -45,8 +45,9 @@ class EventQueue {
   bool add_refresh(ServerIndex from, Bytes event);
 
   bool empty() const;
-  // Waits here what its site has to order? An acknowledgement alone is not work: it comes again if
-  // somebody misses it. But it may not be passed over while other events are ordered (waiting()).
+  // Waits here what its site has to order? Not what is held back; nor an acknowledgement alone: it
+  // comes again if somebody misses it. But it may not be passed over while other events are ordered
+  // (waiting()).
   bool has_work() const;
   std::size_t size() const;
   std::size_t bytes() const { return bytes_; }
@@ -54,6 +55,16 @@ class EventQueue {
   // The leader's next batch: encoded LmEvents, in the order in which they are to be executed.
   // What is drawn is remembered until it is executed, so that it is not drawn twice.
   std::vector<Bytes> take();
+
+  // Links run ahead of each other, above all to a site that was away: what `ready` says no to is
+  // not drawn yet, nor what is behind it on its link.
+  void hold_back_unless(std::function<bool(const wire::SiteData&)> ready) {
+    ready_ = std::move(ready);
+  }
+  // The next of each link that is held back, and of which `may` says yes, is drawn all the same.
+  void let_through(const std::function<bool(const wire::SiteData&)>& may);
+  // So is all of it up to the first that is `awaited`, if that waits here, too.
+  void let_through_to(const std::function<bool(const wire::SiteData&)>& awaited);
 
   // The logical machine has executed this, or knows it already: it need not be ordered (again).
   void forget_update(const UpdateKey& key);
@@ -69,6 +80,7 @@ class EventQueue {
     std::uint64_t stamp = 0;
     std::vector<Bytes> updates;
     std::shared_ptr<const wire::SiteData> data;
+    bool held_back = false;  // so that no leader is to blame for it
   };
   // With at most so many updates of each client.
   std::vector<Waiting> waiting(std::size_t max_updates) const;
@@ -97,6 +109,7 @@ class EventQueue {
     std::uint64_t newest_ack = 0;  // highest ack number waiting in ack_only
     std::uint64_t stamp = 0;       // of the data
     std::uint64_t ack_stamp = 0;
+    std::uint64_t let_through = 0;  // up to this link sequence, ready or not
   };
 
   class Drawer;
@@ -108,6 +121,8 @@ class EventQueue {
   bool draw_client(ClientQueue& client, Drawer& drawer);
   // Is what comes next in the order of this link here?
   static bool has_next(const LinkQueue& link);
+  bool is_ready(const LinkQueue& link) const;
+  bool may_draw(const LinkQueue& link) const;  // what comes next
   // False when it is old.
   bool keep_acknowledgement(LinkQueue& link, const wire::SiteData& data);
   void drop_site_data(
@@ -115,6 +130,7 @@ class EventQueue {
       std::map<std::uint64_t, std::shared_ptr<const wire::SiteData>>::iterator entry);
 
   const Limits limits_;
+  std::function<bool(const wire::SiteData&)> ready_;
   std::map<Bytes, ClientQueue> clients_;
   std::map<SiteId, LinkQueue> links_;
   struct WaitingTimeout {

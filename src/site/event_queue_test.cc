@@ -91,6 +91,55 @@ TEST(EventQueue, ServesLinksAndClientsInTurn) {
   EXPECT_EQ(queue.bytes(), 0U);
 }
 
+TEST(EventQueue, WhatIsNotReadyWaitsWithAllThatIsBehindIt) {
+  EventQueue queue(small_batches(10));
+  std::uint64_t ready_up_to = 1;
+  queue.hold_back_unless([&](const wire::SiteData& data) {
+    return data.site() != 1 || link_range(data).second <= ready_up_to;
+  });
+  for (std::uint64_t i = 1; i <= 3; ++i) {
+    queue.add_site_data(messages(1, i, i));
+    queue.add_site_data(messages(2, i, i));
+  }
+  queue.add_site_data(ack(1, 5));
+  EXPECT_EQ(drawn(queue), (Drawn{"m1:1-1", "m2:1-1", "a1:5", "m2:2-2", "m2:3-3"}));
+  EXPECT_FALSE(queue.empty());
+  EXPECT_FALSE(queue.has_work()) << "not for the leader";
+  EXPECT_EQ(drawn(queue), Drawn{});
+  ASSERT_EQ(queue.waiting(1).size(), 1U);
+  EXPECT_TRUE(queue.waiting(1)[0].held_back) << "no leader is to blame";
+  ready_up_to = 2;
+  EXPECT_FALSE(queue.waiting(1)[0].held_back);
+  EXPECT_TRUE(queue.has_work());
+  EXPECT_EQ(drawn(queue), Drawn{"m1:2-2"});
+  queue.let_through([](const wire::SiteData&) { return false; });
+  EXPECT_EQ(drawn(queue), Drawn{});
+  queue.let_through([](const wire::SiteData& data) { return data.site() == 1; });
+  EXPECT_FALSE(queue.waiting(1)[0].held_back);
+  EXPECT_EQ(drawn(queue), Drawn{"m1:3-3"});
+  queue.add_site_data(messages(1, 4, 4));
+  EXPECT_EQ(drawn(queue), Drawn{}) << "one at a time";
+}
+
+TEST(EventQueue, WhatIsInTheWayOfSomethingAwaitedIsLetThroughWithIt) {
+  EventQueue queue(small_batches(10));
+  queue.hold_back_unless([](const wire::SiteData&) { return false; });
+  const auto awaited = [](const wire::SiteData& data) { return link_range(data).second == 3; };
+  queue.add_site_data(messages(1, 1, 1));
+  queue.add_site_data(messages(1, 3, 3));
+  queue.let_through_to(awaited);
+  EXPECT_EQ(drawn(queue), Drawn{}) << "one is missing";
+  queue.add_site_data(messages(1, 2, 2));
+  queue.add_site_data(messages(1, 4, 4));
+  queue.add_site_data(messages(2, 1, 2));
+  queue.let_through_to([](const wire::SiteData&) { return false; });
+  EXPECT_EQ(drawn(queue), Drawn{});
+  queue.let_through_to(awaited);
+  EXPECT_EQ(drawn(queue), (Drawn{"m1:1-1", "m1:2-2", "m1:3-3"}));
+  queue.let_through_to(awaited);
+  EXPECT_EQ(drawn(queue), Drawn{}) << "nothing awaited is left";
+}
+
 TEST(EventQueue, OneClientWithManyUpdatesDoesNotDelayAnother) {
   EventQueue queue(small_batches(10));
   for (std::uint64_t i = 1; i <= 1000; ++i) queue.add_update(key("busy", i), "busy");

@@ -4,30 +4,15 @@
 
 #include "common/check.h"
 #include "crypto/merkle.h"
+#include "site/machine_timers.h"
 #include "wire/client.pb.h"
 #include "wire/limits.h"
 
 namespace steward::site {
 namespace {
 
-// Timers of a logical machine: class in the upper half, a number in the lower.
-constexpr LmTimerId kWideTimer = 1ULL << 32;
-constexpr std::uint32_t kMaxWideTimer = 15;
-constexpr LmTimerId kAckTimer = 2ULL << 32;
-constexpr LmTimerId kLinkTimer = 3ULL << 32;
-constexpr LmTimerId kRefreshPhaseTimer = 4ULL << 32;
-constexpr LmTimerId kRefreshIntervalTimer = 5ULL << 32;
-
-// Updates waiting to be proposed; beyond it new ones are dropped, and clients try again. They are
-// in one page of a snapshot, which has to fit into a frame together with their keys.
-constexpr std::size_t kMaxPending = 65536;
-constexpr std::size_t kMaxPendingBytes = 8 << 20;
-
-// Whatever a wide batch becomes part of has to fit into one event of the sites that receive it.
-static_assert(limits::kMaxUpdateBytes <= limits::kMaxWideBatchBytes);
-
-// Answers to one other site in one batch of events: what a flood of its statuses can ask for.
-constexpr std::uint32_t kMaxAnswers = 64;
+// Part of the time-out of wide views.
+constexpr int kStatusPart = 4;
 
 // Page keys of a snapshot.
 constexpr PageKey kMachinePage = 0;
@@ -45,8 +30,12 @@ agreement::Options wide_options(const ClusterConfig& config, SiteId self) {
   options.quorums = config.quorums();
   options.window = config.ordering.wide_window;
   options.checkpoint_interval = config.ordering.wide_checkpoint_interval;
-  options.status_interval = Duration(0);  // BLink delivers
-  options.idle_status_interval = Duration(0);
+  options.view_change_timeout = wide_view_change(config);
+  options.view_change_cap = config.timeouts.wide_view_change_cap;
+  options.status_interval = options.view_change_timeout / kStatusPart;
+  options.idle_status_interval = options.status_interval;
+  options.reliable = true;  // BLink delivers, or says that it does not
+  options.asks_first = true;
   return options;
 }
 
@@ -66,8 +55,19 @@ Bytes leaf_header(const wire::SiteData& data, const wire::Leaf& leaf) {
   return header.SerializeAsString();
 }
 
+// Whose proofs it holds; they were checked before it was ordered.
+std::set<ServerIndex> signers(const wire::LmTimeout& timeout) {
+  std::set<ServerIndex> servers;
+  for (const Bytes& proof : timeout.proofs()) {
+    wire::SignedHeader header;
+    if (header.ParseFromString(proof)) servers.insert(header.server());
+  }
+  return servers;
+}
+
 bool carries_batch(const wire::AgreementMessage& body) {
-  return body.has_pre_prepare() || body.has_proposal() || body.has_committed();
+  return body.has_pre_prepare() || body.has_proposal() || body.has_committed() ||
+         body.has_batch_shown();
 }
 
 }  // namespace
@@ -79,7 +79,8 @@ LogicalMachine::LogicalMachine(const ClusterConfig& config, wire::Domain domain,
       self_(self),
       application_(application),
       wide_(fresh_wide_core(config, self)),
-      refresh_(std::move(key), config.sites[self].quorums(), domain_, self) {
+      refresh_(std::move(key), config.sites[self].quorums(), domain_, self),
+      pending_(self) {
   for (SiteId site = 0; site < config.sites.size(); ++site) {
     if (site != self) links_[site];
   }
@@ -104,6 +105,7 @@ void LogicalMachine::execute(Sequence local, const wire::Batch& batch, LmOutputs
     if (event.has_refresh() || event.has_refresh_order()) out.refreshes.push_back(item);
   }
   propose_pending(out);
+  settle_work(out);
   finish_batch(local, out);
   executed_ = local;
 }
@@ -112,13 +114,16 @@ void LogicalMachine::on_client_update(const Bytes& signed_update, LmOutputs& out
   const auto key = update_key(signed_update);
   if (!key) return reject("update: malformed");
   out.updates.push_back(*key);
-  if (leader_site() != self_) return reject("update: not the leader site");
-  const bool fits =
-      pending_.size() < kMaxPending && pending_bytes_ + signed_update.size() <= kMaxPendingBytes;
-  if (!fits) return reject("update: too many pending");
-  if (!known_.insert(*key).second) return reject("update: already known");
-  pending_bytes_ += signed_update.size();
-  pending_.push_back(signed_update);
+  // Where another site leads, an update is ordered only when that one is late with it.
+  add_pending(*key, signed_update, self_, leader_site() != self_);
+}
+
+void LogicalMachine::add_pending(const UpdateKey& key, const Bytes& update, SiteId from,
+                                 bool late) {
+  if (application_.settled(key)) return reject("update: executed before");
+  const auto added = pending_.add(key, update, from, late);
+  if (added == PendingUpdates::Added::kFull) return reject("update: too many pending");
+  if (added == PendingUpdates::Added::kKnown) return reject("update: already known");
 }
 
 void LogicalMachine::on_site_data(const wire::SiteData& data, LmOutputs& out) {
@@ -142,7 +147,14 @@ void LogicalMachine::on_message(SiteId from, const wire::SiteData& data, const w
   if (leaf.link_sequence() > link.next_in() && !skip) return reject("site data: gap");
   link.received(leaf.link_sequence());
   if (!std::exchange(ack_changed_, true)) arm(kAckTimer, config_.timeouts.acknowledge, out);
-  if (skip) return reject("site data: skipped by the sender");
+  if (skip) {
+    reject("site data: skipped by the sender");
+    return step_wide(agreement::LinkSkipped{from}, out);
+  }
+  if (leaf.type() == wire::LEAF_UPDATE) {
+    const auto key = update_key(leaf.body());
+    return key ? add_pending(*key, leaf.body(), from, true) : reject("update: malformed");
+  }
 
   auto message = std::make_shared<agreement::Message>();
   message->from = from;
@@ -154,9 +166,12 @@ void LogicalMachine::on_message(SiteId from, const wire::SiteData& data, const w
   }
   if (config_.wide == WideProtocol::kPbft) {
     message->header = leaf_header(data, leaf);
-    // The sender of a certificate is one of its voters, and the message itself is the proof of
-    // that vote. It cannot be shown on: an empty proof, as for this site's own vote.
-    if (message->body.has_committed()) message->body.mutable_committed()->add_proofs(Bytes());
+    if (!follow_evidence(*message)) return reject("wide evidence: malformed");
+    keep_word(from, *message);
+  }
+  if (message->body.has_view_change()) {
+    View& seen = view_changes_seen_[message->from];
+    seen = std::max<View>(seen, message->body.view_change().view());
   }
   step_wide(agreement::Received{{std::move(message), wire::Voucher{}}}, out);
 }
@@ -183,20 +198,18 @@ void LogicalMachine::on_acknowledgement(SiteId from, const wire::Leaf& leaf, LmO
 void LogicalMachine::on_timeout(const wire::LmTimeout& timeout, LmOutputs& out) {
   out.timeouts.emplace_back(timeout.timer(), timeout.generation());
   if (!armed(timeout.timer(), timeout.generation())) return reject("timeout: not armed");
+  const bool forwarder = lacks_forwarder(timeout);
+  const std::uint32_t quorum = config_.sites[self_].quorums().quorum();
+  if (forwarder && signers(timeout).size() < quorum) return reject("timeout: too few for a link");
   timers_.erase(timeout.timer());
   const LmTimerId kind = timeout.timer() >> 32 << 32;
   const auto number = static_cast<std::uint32_t>(timeout.timer());
   if (kind == kWideTimer) step_wide(agreement::TimerFired{number}, out);
   if (kind == kAckTimer) ack_due_ = true;
+  if (kind == kPendingTimer) on_pending_timer(out);
   if (kind == kRefreshPhaseTimer) follow_refresh(refresh_.on_phase_timer(), out);
   if (kind == kRefreshIntervalTimer) follow_refresh(refresh_.on_interval(), out);
-  if (kind == kLinkTimer) {
-    blink::Link& link = links_.at(number);
-    link.replace_virtual_link();
-    link.stop_monitoring();
-    monitor_link(number, link, out);
-    out.changed_links.insert(number);
-  }
+  if (kind == kLinkTimer) replace_virtual_link(number, forwarder, out);
 }
 
 // --- renewal of the key shares
@@ -232,110 +245,42 @@ void LogicalMachine::follow_refresh(const char* rejected, LmOutputs& out) {
   }
 }
 
-// --- the wide protocol
-
-void LogicalMachine::propose_pending(LmOutputs& out) {
-  while (!pending_.empty() && wide_->can_propose()) {
-    std::vector<Bytes> items;
-    std::size_t bytes = 0;
-    const std::size_t max_bytes =
-        std::min<std::size_t>(config_.ordering.max_batch_bytes, limits::kMaxWideBatchBytes);
-    while (!pending_.empty() && items.size() < config_.ordering.max_batch_items) {
-      bytes += pending_.front().size();
-      if (!items.empty() && bytes > max_bytes) break;
-      pending_bytes_ -= pending_.front().size();
-      items.push_back(std::move(pending_.front()));
-      pending_.pop_front();
-    }
-    step_wide(agreement::Propose{wire::make_batch(std::move(items))}, out);
-  }
-}
-
-// Runs the wide core to rest: what it sends to itself comes back at once, because local commitment
-// has already made every event that led here durable.
-void LogicalMachine::step_wide(agreement::Event event, LmOutputs& out) {
-  std::deque<agreement::Event> events;
-  events.push_back(std::move(event));
-  while (!events.empty()) {
-    agreement::Actions actions;
-    wide_->step(std::move(events.front()), actions);
-    events.pop_front();
-    for (agreement::Send& send : actions.sends) send_wide(std::move(send), events);
-    for (const agreement::TimerChange& change : actions.timers) {
-      STEWARD_CHECK(change.timer <= kMaxWideTimer);
-      if (change.after) {
-        arm(kWideTimer | change.timer, *change.after, out);
-      } else {
-        disarm(kWideTimer | change.timer, out);
-      }
-    }
-    for (const agreement::Commit& commit : actions.commits) commit_wide(commit, events);
-    if (actions.fetch) reject("wide snapshot offered");
-  }
-}
-
-// Leaves in a certificate what others can check: votes of distinct other sites with their proofs.
-// The sender's own vote is proven by its sending. False when that is no quorum.
-bool LogicalMachine::make_transferable(wire::AgreementMessage& body) const {
-  if (config_.wide != WideProtocol::kPbft) return true;
-  google::protobuf::RepeatedPtrField<Bytes>* proofs = nullptr;
-  if (body.has_committed()) proofs = body.mutable_committed()->mutable_proofs();
-  if (body.has_stable_checkpoint()) proofs = body.mutable_stable_checkpoint()->mutable_proofs();
-  if (proofs == nullptr) return true;
-  std::set<SiteId> voters{self_};
-  google::protobuf::RepeatedPtrField<Bytes> others;
-  for (Bytes& proof : *proofs) {
-    wire::SiteData vote;
-    const bool known = !proof.empty() && vote.ParseFromString(proof);
-    if (known && voters.insert(vote.site()).second) *others.Add() = std::move(proof);
-  }
-  proofs->Swap(&others);
-  return voters.size() >= config_.quorums().quorum();
-}
-
-void LogicalMachine::send_wide(agreement::Send send, std::deque<agreement::Event>& loopback) {
-  if (!make_transferable(send.body)) return reject("wide certificate: not provable to others");
-  if (send.to && ++answers_[*send.to] > kMaxAnswers) return reject("wide answer: too many");
-  const Bytes body = send.body.SerializeAsString();
-  for (const auto& [site, link] : links_) {
-    if (send.to && *send.to != site) continue;
-    outputs_.push_back({site, wire::LEAF_MESSAGE, 0, body, send.batch});
-  }
-  if (!send.to || *send.to == self_) {
-    auto message = std::make_shared<agreement::Message>();
-    message->from = self_;
-    message->body = std::move(send.body);
-    message->batch = std::move(send.batch);
-    loopback.emplace_back(agreement::Received{{std::move(message), wire::Voucher{}}});
-  }
-}
-
-void LogicalMachine::commit_wide(const agreement::Commit& commit,
-                                 std::deque<agreement::Event>& loopback) {
-  application_.execute(commit.sequence, commit.batch);
-  for (const Bytes& update : commit.batch->items) {
-    if (const auto key = update_key(update)) known_.erase(*key);
-  }
-  if (commit.sequence % config_.ordering.wide_checkpoint_interval == 0) {
-    loopback.emplace_back(agreement::CheckpointTaken{commit.sequence, application_.checkpoint()});
-  }
-}
-
 // --- links
+
+bool LogicalMachine::lacks_forwarder(const wire::LmTimeout& timeout) const {
+  const auto site = static_cast<SiteId>(timeout.timer());
+  if (timeout.timer() >> 32 << 32 != kLinkTimer || !links_.contains(site)) return false;
+  const SiteConfig& own = config_.sites[self_];
+  if (!blink::benign(own, config_.sites[site])) return false;
+  const blink::VirtualLink current =
+      blink::virtual_link(own, config_.sites[site], links_.at(site).replaced());
+  return !signers(timeout).contains(current.forwarder);
+}
+
+void LogicalMachine::replace_virtual_link(SiteId site, bool forwarder, LmOutputs& out) {
+  blink::Link& link = links_.at(site);
+  if (forwarder) {
+    link.replace_forwarder();
+  } else {
+    link.replace_virtual_link();
+  }
+  link.stop_monitoring();
+  monitor_link(site, link, out);
+  out.changed_links.insert(site);
+}
 
 void LogicalMachine::monitor_link(SiteId site, blink::Link& link, LmOutputs& out) {
   if (link.monitored() || link.unacknowledged().empty()) return;
   link.monitor();
-  // Doubles after every full cycle through the pairs of servers, up to 32-fold.
-  const std::uint64_t pairs =
-      std::uint64_t{config_.sites[self_].servers.size()} * config_.sites[site].servers.size();
-  const std::uint64_t cycles = std::min<std::uint64_t>(link.failures() / pairs, 5);
+  // Doubles after every full cycle through the virtual links, up to 32-fold.
+  const std::uint64_t links = blink::virtual_links(config_.sites[self_], config_.sites[site]);
+  const std::uint64_t cycles = std::min<std::uint64_t>(link.failures() / links, 5);
   arm(kLinkTimer | site, config_.timeouts.link * (1LL << cycles), out);
 }
 
 // A link whose far end does not acknowledge for long keeps only the newest half of its bound; a
 // signed skip stands for what was dropped (SPEC 2.6).
-void LogicalMachine::prune_link(SiteId site, blink::Link& link) {
+void LogicalMachine::prune_link(SiteId site, blink::Link& link, LmOutputs& out) {
   // Each message has a page of the snapshot to itself, so this batch's outputs must find room too.
   constexpr std::size_t kFull = blink::kMaxQueuedMessages - limits::kMaxLeavesPerBatch;
   const bool full = link.queued_bytes() > config_.ordering.link_queue_bytes ||
@@ -344,10 +289,12 @@ void LogicalMachine::prune_link(SiteId site, blink::Link& link) {
   const std::uint64_t last = link.prune(config_.ordering.link_queue_bytes / 2);
   outputs_.push_back({site, wire::LEAF_SKIP, last, {}, nullptr});
   reject("link: pruned");
+  pending_.tell_again();
+  step_wide(agreement::LinkSkipped{site}, out);
 }
 
 void LogicalMachine::finish_batch(Sequence local, LmOutputs& out) {
-  for (auto& [site, link] : links_) prune_link(site, link);
+  for (auto& [site, link] : links_) prune_link(site, link, out);
   // Last, so that it speaks of everything received in this batch.
   if (ack_changed_ && (ack_due_ || !outputs_.empty())) add_acknowledgement();
   ack_due_ = false;
@@ -374,9 +321,8 @@ void LogicalMachine::sign_outputs(Sequence local, LmOutputs& out) {
   for (Output& output : outputs_) {
     blink::OutMessage message;
     message.type = output.type;
-    message.link_sequence = output.type == wire::LEAF_MESSAGE
-                                ? links_.at(output.destination).allocate()
-                                : output.link_sequence;
+    const bool sent = output.type == wire::LEAF_MESSAGE || output.type == wire::LEAF_UPDATE;
+    message.link_sequence = sent ? links_.at(output.destination).allocate() : output.link_sequence;
     message.body = std::move(output.body);
     message.attachment = std::move(output.attachment);
     message.batch = local;
@@ -418,7 +364,8 @@ bool LogicalMachine::has_timer(LmTimerId timer) const {
   const LmTimerId kind = timer - number;
   if (kind == kLinkTimer) return links_.contains(number);
   if (timer == kRefreshPhaseTimer || timer == kRefreshIntervalTimer) return refresh_.possible();
-  return timer == kAckTimer || (kind == kWideTimer && number <= kMaxWideTimer);
+  return timer == kAckTimer || timer == kPendingTimer ||
+         (kind == kWideTimer && number <= kMaxWideTimer);
 }
 
 bool LogicalMachine::armed(LmTimerId timer, std::uint64_t generation) const {
@@ -483,8 +430,9 @@ void LogicalMachine::collect(PageChanges& changes) {
     armed->set_generation(state.generation);
     armed->set_after_us(static_cast<std::uint64_t>(state.after.count()));
   }
-  for (const Bytes& update : pending_) page.add_pending(update);
-  for (const UpdateKey& key : known_) page.add_known(encode_update_key(key));
+  pending_.collect(page);
+  page.set_work_expected(work_expected_);
+  page.set_followed_view(followed_view_);
   changes[kMachinePage] = page.SerializeAsString();
 
   const Bytes wide = wide_->save();
@@ -517,15 +465,9 @@ bool LogicalMachine::load(const std::map<PageKey, Bytes>& pages) {
     timers_[armed.timer()] = {armed.generation(),
                               Duration(static_cast<std::int64_t>(armed.after_us()))};
   }
-  pending_.assign(page.pending().begin(), page.pending().end());
-  pending_bytes_ = 0;
-  for (const Bytes& update : pending_) pending_bytes_ += update.size();
-  known_.clear();
-  for (const Bytes& encoded : page.known()) {
-    const auto key = decode_update_key(encoded);
-    if (!key) return false;
-    known_.insert(*key);
-  }
+  if (!pending_.load(page)) return false;
+  work_expected_ = page.work_expected();
+  followed_view_ = page.followed_view();
   Bytes wide;
   for (auto it = pages.find(kWidePages); it != pages.end() && it->first < kMaxWidePages; ++it) {
     wide += it->second;

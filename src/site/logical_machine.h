@@ -4,8 +4,8 @@
 // that the site signs as one.
 //
 // State (all of it replicated, all of it in snapshots): the wide core, the links to the other
-// sites, armed timers, updates waiting to be proposed, the acknowledgement vector, the renewal of
-// the site's key shares.
+// sites, armed timers, updates that are not executed yet (pending_updates.h), the acknowledgement
+// vector, the renewal of the site's key shares.
 // Events: ClientUpdate, SiteData (messages and acknowledgements of another site), LmTimeout,
 // messages and orders of a renewal (key_refresh.h).
 // Events that do not fit the state (an old link sequence, a timer not armed any more) are
@@ -31,6 +31,7 @@
 #include "site/blink/link.h"
 #include "site/jobs.h"
 #include "site/key_refresh.h"
+#include "site/pending_updates.h"
 #include "steward/cluster_config.h"
 #include "steward/state_machine.h"
 #include "wire/signing.h"
@@ -81,10 +82,21 @@ class LogicalMachine {
   bool armed(LmTimerId timer, std::uint64_t generation) const;
   // Can there be such a timer, armed or not?
   bool has_timer(LmTimerId timer) const;
-  bool knows(const UpdateKey& key) const { return known_.contains(key); }
-  std::size_t pending_updates() const { return pending_.size(); }
+  // Is this time-out one of a link between sites whose servers only crash, without the forwarder's
+  // own word that it saw it? It then takes a quorum of the site, and replaces the forwarder;
+  // with that word the peer is replaced (blink/virtual_links.h).
+  bool lacks_forwarder(const wire::LmTimeout& timeout) const;
+  bool knows(const UpdateKey& key) const { return pending_.knows(key); }
+  const PendingUpdates& pending_updates() const { return pending_; }
   const std::map<std::string, std::uint64_t>& rejections() const { return rejections_; }
   void check_invariants() const;
+
+  // Can the wide core use all of this now? Not what is for a view that is not installed here yet,
+  // or beyond the window: it would be lost.
+  enum class Readiness { kReady, kOtherView, kBeyondWindow };
+  Readiness readiness(const wire::SiteData& data) const;
+  // Does it show what is to be committed next?
+  bool shows_next(const wire::SiteData& data) const;
 
   // Timers as they are armed; for a server that starts or has restored a snapshot.
   std::vector<LmTimerArm> armed_timers() const;
@@ -116,18 +128,26 @@ class LogicalMachine {
   void on_message(SiteId from, const wire::SiteData& data, const wire::Leaf& leaf, LmOutputs& out);
   void on_acknowledgement(SiteId from, const wire::Leaf& leaf, LmOutputs& out);
   void on_timeout(const wire::LmTimeout& timeout, LmOutputs& out);
+  void replace_virtual_link(SiteId site, bool forwarder, LmOutputs& out);
   void on_refresh(const Bytes& signed_header, LmOutputs& out);
   void on_refresh_order(const Bytes& encoded, LmOutputs& out);
   void follow_refresh(const char* rejected, LmOutputs& out);
 
+  // --- the wide protocol (logical_machine_wide.cc)
+  void add_pending(const UpdateKey& key, const Bytes& update, SiteId from, bool late);
   void propose_pending(LmOutputs& out);
+  void settle_work(LmOutputs& out);
+  void on_pending_timer(LmOutputs& out);
+  static bool follow_evidence(agreement::Message& message);
+  void keep_word(SiteId from, agreement::Message& message) const;
   void step_wide(agreement::Event event, LmOutputs& out);
   bool make_transferable(wire::AgreementMessage& body) const;
   void send_wide(agreement::Send send, std::deque<agreement::Event>& loopback);
+  void take_back(const agreement::Released& released);
   void commit_wide(const agreement::Commit& commit, std::deque<agreement::Event>& loopback);
 
   void monitor_link(SiteId site, blink::Link& link, LmOutputs& out);
-  void prune_link(SiteId site, blink::Link& link);
+  void prune_link(SiteId site, blink::Link& link, LmOutputs& out);
   void finish_batch(Sequence local, LmOutputs& out);
   void add_acknowledgement();
   void sign_outputs(Sequence local, LmOutputs& out);
@@ -146,9 +166,10 @@ class LogicalMachine {
   std::map<SiteId, blink::Link> links_;
   std::map<LmTimerId, ArmedTimer> timers_;
   std::uint64_t next_generation_ = 1;
-  std::deque<Bytes> pending_;  // updates to propose, in order; only in the leader site
-  std::size_t pending_bytes_ = 0;
-  std::set<UpdateKey> known_;  // pending or proposed, not yet executed
+  PendingUpdates pending_;
+  bool work_expected_ = false;                // as the wide core was told
+  View followed_view_ = 0;                    // the last that was installed when a batch ended
+  std::map<SiteId, View> view_changes_seen_;  // for readiness alone: not part of the state
   std::uint64_t ack_number_ = 0;
   bool ack_changed_ = false;
   std::optional<blink::OutMessage> latest_ack_;

@@ -44,4 +44,19 @@ constexpr std::size_t max_view_change_bytes(std::size_t quorum, std::size_t chec
          2 * checkpoint_interval * (quorum * kMaxVoteBytes + kCandidateBytes);
 }
 
+// The same among sites: as one output of a site, or inside another, with all sites' signatures no
+// longer than so.
+inline constexpr std::size_t kPlainSignatureBytes = 72;  // one, with what frames it
+constexpr std::size_t max_wide_view_change_bytes(std::size_t quorum,
+                                                 std::size_t checkpoint_interval,
+                                                 std::size_t signature_bytes) {
+  constexpr std::size_t kCandidateBytes = 96;
+  constexpr std::size_t kRest = 64 << 10;  // the checkpoint's proofs too, certificates themselves
+  // Paths are as long as they are under a few hundred outputs; longer ones are rare.
+  constexpr std::size_t kVoteBytes = 160 + 10 * 34;
+  const std::size_t vote = kVoteBytes + signature_bytes;
+  return kRest + 2 * quorum * quorum * vote +
+         2 * checkpoint_interval * (quorum * vote + kCandidateBytes);
+}
+
 }  // namespace steward::limits

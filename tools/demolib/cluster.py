@@ -37,6 +37,8 @@ class ServerStatus:
         self.local_view = fields["local_view"]
         self.local_leader = fields["local_leader"]
         self.local_changing = fields["local_changing"]
+        self.leader_site = fields["leader_site"]
+        self.wide_changing = fields["wide_changing"]
         self.updates = fields["updates_executed"]
         self.resident_bytes = fields["resident_bytes"]
         self.counters = fields["counters"]

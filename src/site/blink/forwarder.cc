@@ -15,9 +15,7 @@ constexpr std::uint32_t kMaxBackoff = 4;  // doublings of the retransmission tim
 }  // namespace
 
 VirtualLink Forwarder::current(SiteId site, const Link& link) const {
-  return virtual_link(static_cast<std::uint32_t>(config_.sites[self_.site].servers.size()),
-                      static_cast<std::uint32_t>(config_.sites[site].servers.size()),
-                      link.virtual_link_index());
+  return virtual_link(config_.sites[self_.site], config_.sites[site], link.replaced());
 }
 
 void Forwarder::pump(SiteId site, const LogicalMachine& machine, const ThresholdSign& signing,
@@ -39,9 +37,9 @@ bool Forwarder::refresh(SiteId site, const Link& link, Outgoing& state, Forwarde
     state.ack_sent = ack_sent;
     return false;
   }
-  if (!state.active || state.virtual_link_index != link.virtual_link_index()) {
+  if (!state.active || state.replaced != link.replaced()) {
     state.active = true;
-    state.virtual_link_index = link.virtual_link_index();
+    state.replaced = link.replaced();
     state.acknowledged = link.acknowledged();
     state.sent_up_to = link.acknowledged();
     state.window_bytes = kInitialWindowBytes;

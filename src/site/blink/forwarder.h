@@ -58,7 +58,7 @@ class Forwarder {
  private:
   struct Outgoing {
     bool active = false;
-    std::uint64_t virtual_link_index = 0;
+    Replaced replaced;
     std::uint64_t acknowledged = 0;
     std::uint64_t sent_up_to = 0;
     std::size_t window_bytes = 0;

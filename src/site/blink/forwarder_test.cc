@@ -222,7 +222,7 @@ TEST(Forwarder, AChangeOfTheVirtualLinkResendsEverythingUnacknowledged) {
     site->pump();
     site->acknowledge(1);
     site->time_out(kLinkTimer | 1);
-    ASSERT_EQ(site->machine.links().at(1).virtual_link_index(), 1U);
+    ASSERT_EQ(site->machine.links().at(1).replaced().links, 1U);
   }
   const ForwarderActions retired = old_one.pump();
   EXPECT_TRUE(retired.sends.empty());

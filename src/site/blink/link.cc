@@ -64,15 +64,21 @@ std::uint64_t Link::prune(std::size_t keep_bytes) {
 void Link::push_skip(OutMessage skip) { unacknowledged_.push_front(std::move(skip)); }
 
 void Link::replace_virtual_link() {
-  ++virtual_link_index_;
+  ++replaced_.links;
   ++failures_;
+}
+
+void Link::replace_forwarder() {
+  ++replaced_.forwarders;
+  replace_virtual_link();
 }
 
 void Link::collect(PageChanges& changes, PageKey base) {
   wire::LinkPage page;
   page.set_next_out(next_out_);
   page.set_acknowledged(acknowledged_);
-  page.set_virtual_link_index(virtual_link_index_);
+  page.set_links_replaced(replaced_.links);
+  page.set_forwarders_replaced(replaced_.forwarders);
   page.set_failures(failures_);
   page.set_covers(covers_);
   page.set_next_in(next_in_);
@@ -99,7 +105,8 @@ bool Link::load(const std::map<PageKey, Bytes>& pages, PageKey base) {
   if (meta == pages.end() || !page.ParseFromString(meta->second)) return false;
   next_out_ = page.next_out();
   acknowledged_ = page.acknowledged();
-  virtual_link_index_ = page.virtual_link_index();
+  replaced_ = {page.links_replaced(), page.forwarders_replaced()};
+  if (replaced_.forwarders > replaced_.links) return false;
   failures_ = page.failures();
   covers_ = page.covers();
   next_in_ = page.next_in();

@@ -11,6 +11,7 @@
 #include "common/bytes.h"
 #include "common/ids.h"
 #include "crypto/sha256.h"
+#include "site/blink/virtual_links.h"
 #include "site/jobs.h"
 #include "steward/state_machine.h"
 #include "wire/batch.h"
@@ -60,13 +61,14 @@ class Link {
   void push_skip(OutMessage skip);
 
   // --- monitoring: a timer covers all that was outstanding when it was set
-  std::uint64_t virtual_link_index() const { return virtual_link_index_; }
+  const Replaced& replaced() const { return replaced_; }
   std::uint64_t failures() const { return failures_; }
   bool monitored() const { return covers_ != 0; }
   bool covered_all() const { return acknowledged_ >= covers_; }
   void monitor() { covers_ = next_out_ - 1; }
   void stop_monitoring() { covers_ = 0; }
   void replace_virtual_link();
+  void replace_forwarder();  // where a peer is known not to be the reason
 
   // --- receiving side
   std::uint64_t next_in() const { return next_in_; }
@@ -83,7 +85,7 @@ class Link {
   std::uint64_t acknowledged_ = 0;
   std::deque<OutMessage> unacknowledged_;
   std::size_t queued_bytes_ = 0;
-  std::uint64_t virtual_link_index_ = 0;
+  Replaced replaced_;
   std::uint64_t failures_ = 0;
   std::uint64_t covers_ = 0;
   std::uint64_t next_in_ = 1;

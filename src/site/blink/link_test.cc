@@ -70,7 +70,15 @@ TEST(Link, ProgressForgivesFailuresButKeepsTheVirtualLink) {
   EXPECT_EQ(link.failures(), 2U);
   EXPECT_TRUE(link.acknowledge(1));
   EXPECT_EQ(link.failures(), 0U);
-  EXPECT_EQ(link.virtual_link_index(), 2U);
+  EXPECT_EQ(link.replaced().links, 2U);
+}
+
+TEST(Link, AReplacedForwarderIsAReplacedVirtualLink) {
+  Link link;
+  link.replace_forwarder();
+  link.replace_virtual_link();
+  EXPECT_EQ(link.replaced(), (Replaced{2, 1}));
+  EXPECT_EQ(link.failures(), 2U);
 }
 
 TEST(Link, MonitoringCoversWhatIsOutstandingAtItsStart) {

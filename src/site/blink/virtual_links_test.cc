@@ -131,5 +131,52 @@ TEST(VirtualLinks, FromABenignToAByzantineSite) {
   expect_table(Kind::kBenign, Kind::kByzantine, 1, 3);
 }
 
+// The last row: from whatever pair the site has come to, a forwarder that is down is replaced, and
+// else the peer.
+TEST(VirtualLinks, BetweenBenignSites) {
+  for (std::uint32_t fa = 1; fa <= 4; ++fa) {
+    for (std::uint32_t fb = 1; fb <= 4; ++fb) {
+      SiteConfig from;
+      from.protocol = LocalProtocol::kPaxos;
+      from.servers.resize(Side{Kind::kBenign, fa}.size());
+      SiteConfig to = from;
+      to.servers.resize(Side{Kind::kBenign, fb}.size());
+      std::uint64_t longest = 0;
+      for (const auto& down : placements({Kind::kBenign, fa})) {
+        for (const auto& gone : placements({Kind::kBenign, fb})) {
+          for (std::uint64_t forwarders = 0; forwarders < from.servers.size(); ++forwarders) {
+            for (std::uint64_t peers = 0; peers < to.servers.size(); ++peers) {
+              Replaced replaced{forwarders + peers, forwarders};
+              for (;; ++replaced.links) {
+                const VirtualLink link = virtual_link(from, to, replaced);
+                if (down[link.forwarder] == 0 && gone[link.peer] == 0) break;
+                if (down[link.forwarder] != 0) ++replaced.forwarders;
+              }
+              longest = std::max(longest, replaced.links - forwarders - peers);
+            }
+          }
+        }
+      }
+      EXPECT_EQ(longest, fa + fb);
+    }
+  }
+}
+
+// The order of all pairs does for the other three kinds of links, and for these sizes alike.
+TEST(VirtualLinks, TheOrderIsChosenByWhatServersMayDo) {
+  SiteConfig pbft;
+  pbft.servers.resize(4);
+  SiteConfig paxos;
+  paxos.protocol = LocalProtocol::kPaxos;
+  paxos.servers.resize(3);
+  const Replaced replaced{5, 2};
+  EXPECT_EQ(virtual_link(pbft, paxos, replaced), virtual_link(4, 3, 5));
+  EXPECT_EQ(virtual_link(paxos, pbft, replaced), virtual_link(3, 4, 5));
+  EXPECT_EQ(virtual_link(pbft, pbft, replaced), virtual_link(4, 4, 5));
+  EXPECT_EQ(virtual_link(paxos, paxos, replaced), (VirtualLink{2, 0}));
+  EXPECT_EQ(virtual_links(pbft, paxos), 12U);
+  EXPECT_EQ(virtual_links(paxos, paxos), 6U);
+}
+
 }  // namespace
 }  // namespace steward::site::blink

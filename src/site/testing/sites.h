@@ -100,9 +100,13 @@ class RecordingApplication : public Application {
     EXPECT_EQ(sequence, executed_.size() + 1);
     executed_.push_back(batch->digest);
     updates_.insert(updates_.end(), batch->items.begin(), batch->items.end());
+    for (const Bytes& update : batch->items) {
+      if (const auto key = update_key(update)) keys_.insert(*key);
+    }
     state_ = crypto::sha256_parts({state_.view(), batch->digest.view()});
   }
   crypto::Digest checkpoint() override { return state_; }
+  bool settled(const UpdateKey& key) const override { return keys_.contains(key); }
 
   const std::vector<crypto::Digest>& executed() const { return executed_; }
   const std::vector<Bytes>& updates() const { return updates_; }
@@ -110,6 +114,7 @@ class RecordingApplication : public Application {
  private:
   std::vector<crypto::Digest> executed_;
   std::vector<Bytes> updates_;
+  std::set<UpdateKey> keys_;
   crypto::Digest state_;
 };
 
@@ -149,10 +154,17 @@ inline Bytes event_of_update(const Bytes& update) {
   event.set_client_update(update);
   return event.SerializeAsString();
 }
-inline Bytes event_of_timeout(std::uint64_t timer, std::uint64_t generation) {
+// With the word of these servers, as far as a machine looks at it.
+inline Bytes event_of_timeout(std::uint64_t timer, std::uint64_t generation,
+                              const std::set<ServerIndex>& servers = {}) {
   wire::LmEvent event;
   event.mutable_timeout()->set_timer(timer);
   event.mutable_timeout()->set_generation(generation);
+  for (const ServerIndex server : servers) {
+    wire::SignedHeader header;
+    header.set_server(server);
+    event.mutable_timeout()->add_proofs(header.SerializeAsString());
+  }
   return event.SerializeAsString();
 }
 
