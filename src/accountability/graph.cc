@@ -25,11 +25,34 @@ Status check_counts(const Cells& cells) {
   return {};
 }
 
+Status check_cell(std::span<const Node> cell, Node next) {
+  for (const Node dependency : cell) {
+    if (dependency == kUnresolvable) continue;
+    if (dependency >= next) {
+      return bad_input(fmt::format("update {} cannot depend on {}, which is not ordered before it",
+                                   next, dependency));
+    }
+    if (next - dependency > kMaxDistance) {
+      return too_large(fmt::format("update {} depends on {}, which is more than {} before it", next,
+                                   dependency, kMaxDistance));
+    }
+  }
+  return {};
+}
+
 bool has_empty_cell(const Cells& cells) {
   return std::any_of(cells.begin(), cells.end(), [](const Cell& cell) { return cell.empty(); });
 }
 
 }  // namespace
+
+Status check_cells(const Cells& cells, Node next) {
+  if (Status status = check_counts(cells); !status) return status;
+  for (const Cell& cell : cells) {
+    if (Status status = check_cell(cell, next); !status) return status;
+  }
+  return {};
+}
 
 Cells NodeView::cells() const {
   Cells out;
@@ -89,21 +112,6 @@ Result<Client> Graph::add_client() {
   }
   clients_.emplace_back();
   return static_cast<Client>(clients_.size() - 1);
-}
-
-Status Graph::check_cell(std::span<const Node> cell) const {
-  for (const Node dependency : cell) {
-    if (dependency == kUnresolvable) continue;
-    if (dependency >= end_) {
-      return bad_input(fmt::format("update {} cannot depend on {}, which is not ordered before it",
-                                   end_, dependency));
-    }
-    if (end_ - dependency > kMaxDistance) {
-      return too_large(fmt::format("update {} depends on {}, which is more than {} before it", end_,
-                                   dependency, kMaxDistance));
-    }
-  }
-  return {};
 }
 
 Status Graph::check_update(Client client, Timestamp time) const {
@@ -181,7 +189,7 @@ Result<Node> Graph::append(Client client, Timestamp time, std::span<const Node> 
                                  all_of.size(), kMaxDependencies));
   }
   if (Status status = check_update(client, time); !status) return status.error();
-  if (Status status = check_cell(all_of); !status) return status.error();
+  if (Status status = check_cell(all_of, end_); !status) return status.error();
   Segment& segment = open_segment();
   const std::size_t first_word = segment.words.size();
   const std::optional<Node> predecessor = predecessor_of(client);
@@ -196,9 +204,7 @@ Result<Node> Graph::append(Client client, Timestamp time, const Cells& cells) {
     return append(client, time, cells.empty() ? std::span<const Node>() : std::span(cells[0]));
   }
   if (Status status = check_update(client, time); !status) return status.error();
-  for (const Cell& cell : cells) {
-    if (Status status = check_cell(cell); !status) return status.error();
-  }
+  if (Status status = check_cells(cells, end_); !status) return status.error();
   Segment& segment = open_segment();
   const std::size_t first_word = segment.words.size();
   const std::optional<Node> predecessor = predecessor_of(client);
@@ -211,10 +217,7 @@ Result<Node> Graph::append(Client client, Timestamp time, const Cells& cells) {
 }
 
 Result<Node> Graph::append_gate(const Cells& cells) {
-  if (Status status = check_counts(cells); !status) return status.error();
-  for (const Cell& cell : cells) {
-    if (Status status = check_cell(cell); !status) return status.error();
-  }
+  if (Status status = check_cells(cells, end_); !status) return status.error();
   Segment& segment = open_segment();
   const std::size_t first_word = segment.words.size();
   if (!has_empty_cell(cells)) {

@@ -90,6 +90,10 @@ struct NodeView {
   bool is_malformed() const;  // names something unresolvable
 };
 
+// Whether a node `next` may have these cells: kBadInput for a dependency that is not earlier,
+// kTooLarge beyond the limits above.
+Status check_cells(const Cells& cells, Node next);
+
 class Graph {
  public:
   explicit Graph(Causality causality = Causality::kDeclared) : causality_(causality) {}
@@ -176,7 +180,6 @@ class Graph {
   const Segment& segment_of(Node node) const {
     return segments_[(node - horizon_) / kSegmentNodes];
   }
-  Status check_cell(std::span<const Node> cell) const;
   Status check_update(Client client, Timestamp time) const;
   const Forgotten* forgotten_of(Client client) const;       // nullptr: none
   std::optional<Timestamp> last_time(Client client) const;  // of forgotten ones too
