@@ -88,7 +88,7 @@ struct OrderingConfig {
   std::uint32_t link_window = 256;               // messages in flight on one link between sites
   std::uint64_t link_queue_bytes = 64ULL << 20;  // unacknowledged output kept for one link
   // What a server sends of its state to those of its site that lag, together; 0: unlimited.
-  std::uint64_t transfer_rate_bits_per_s = 256'000'000;
+  std::uint64_t transfer_rate_bits_per_s = 96'000'000;
 };
 
 struct ClusterConfig {

@@ -197,14 +197,15 @@ Status Classification::mark(const Mark& mark) { return mark_all({mark}); }
 Status Classification::withdraw(const Mark& mark) {
   const auto found = marks_.find(mark);
   if (found == marks_.end()) return Error{ErrorCode::kNotFound, "there is no such mark"};
+  // An honest mistake that is none stays tainted where it is forgotten, which says too much only.
+  const bool of_node = mark.kind != MarkKind::kClientFrom;
+  if (of_node && mark.node < base_ && mark.kind != MarkKind::kHonestBad) {
+    return Error{ErrorCode::kNotFound,
+                 fmt::format("update {} is forgotten, and its mark stays", mark.node)};
+  }
   const bool beyond = found->second;
   Node changed = kNever;
   if (is_malice(mark)) {
-    if (mark.kind == MarkKind::kCorruptUpdate && mark.node < base_) {
-      return Error{ErrorCode::kNotFound,
-                   fmt::format("update {} is forgotten, and its mark stays with what it tainted",
-                               mark.node)};
-    }
     const auto malice = malice_.find(malice_of(graph_, mark));
     if (--malice->second == 0) {
       const Client client = malice->first.first;

@@ -79,7 +79,8 @@ class Classification {
   // kBadInput for a gate that is to have a malicious client.
   Status mark(const Mark& mark);
 
-  // kNotFound if it is not marked so.
+  // kNotFound if it is not marked so, or if the node is forgotten and was marked corrupt or
+  // cleared: nobody can look again at what rested on it.
   Status withdraw(const Mark& mark);
 
   // Several at once, for the cost of one.

@@ -318,5 +318,16 @@ TEST_F(HorizonTest, AMarkFromTheHorizonOnIsFollowedExactly) {
   EXPECT_EQ(labels.counts().suspect, 0U);
 }
 
+// As if it had never been cleared, it is tainted, and so is what rests on it.
+TEST_F(HorizonTest, WhatWasClearedAndForgottenIsNotCleanWhenTheMarkIsWithdrawn) {
+  Classification labels(graph_);
+  ASSERT_TRUE(labels.mark_all({honest_bad(3), cleared(13)}));
+  graph_.forget_before(70'000);
+  labels.catch_up();
+  ASSERT_EQ(labels.label(70'003), Label::kNotAffected);
+  const bool withdrawn = bool(labels.withdraw(cleared(13)));
+  EXPECT_TRUE(!withdrawn || labels.label(70'003) == Label::kSuspect);
+}
+
 }  // namespace
 }  // namespace steward::accountability

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
+#include <vector>
 
 namespace steward::accountability {
 namespace {
@@ -83,7 +86,8 @@ std::string supplier_of(const json& component) {
   return text_at(component, "group");
 }
 
-Status add_component(Document& document, const json& component) {
+// What the document calls it.
+Result<std::string> add_component(Document& document, const json& component) {
   std::string name = text_at(component, "name");
   if (name.empty()) return document.wrong("a component has no name");
   const std::string group = text_at(component, "group");
@@ -92,23 +96,27 @@ Status add_component(Document& document, const json& component) {
   std::string reference = text_at(component, "bom-ref");
   if (reference.empty()) reference = name + "=" + version;
   document.add(reference, name, version, supplier_of(component));
-  return {};
+  return reference;
 }
 
-// Components may hold components, to any depth.
+// Components may hold components, to any depth, and rest on those.
 Status add_components(Document& document, const json& bom) {
-  std::vector<const json*> open;
+  std::vector<std::pair<const json*, std::optional<std::string>>> open;  // with what holds it
+  const auto open_inner = [&open](const json& object, const std::optional<std::string>& holder) {
+    const json* list = field(object, "components");
+    if (list == nullptr || !list->is_array()) return;
+    for (const json& component : *list) open.emplace_back(&component, holder);
+  };
   if (const json* metadata = field(bom, "metadata")) {
-    if (const json* root = field(*metadata, "component")) open.push_back(root);
+    if (const json* root = field(*metadata, "component")) open.emplace_back(root, std::nullopt);
   }
-  if (const json* list = field(bom, "components"); list != nullptr && list->is_array()) {
-    for (const json& component : *list) open.push_back(&component);
-  }
+  open_inner(bom, std::nullopt);
   for (std::size_t next = 0; next < open.size(); ++next) {
-    if (Status status = add_component(document, *open[next]); !status) return status;
-    const json* inner = field(*open[next], "components");
-    if (inner == nullptr || !inner->is_array()) continue;
-    for (const json& component : *inner) open.push_back(&component);
+    const auto [component, holder] = open[next];
+    auto reference = add_component(document, *component);
+    if (!reference) return reference.error();
+    if (holder) document.add_need(*holder, *reference);
+    open_inner(*component, *reference);
   }
   return {};
 }

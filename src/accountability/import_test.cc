@@ -142,6 +142,17 @@ TEST(ImportSbom, ReadsCycloneDx) {
   EXPECT_EQ(catalogue->clients, (Names{"(no supplier)", "A Inc.", "org", "P"}));
 }
 
+// Nested components are contained in the outer one (docs/accountability.md: "what is contained").
+TEST(ImportSbom, ACycloneDxComponentRestsOnTheComponentsInIt) {
+  const char* text = R"({"bomFormat": "CycloneDX", "components": [
+      {"bom-ref": "a", "name": "a", "components": [{"bom-ref": "inner", "name": "inner"}]}]})";
+  auto draft = read_cyclonedx(std::vector<SbomFile>{{"bom.json", text}});
+  ASSERT_TRUE(draft) << draft.error().message;
+  const auto catalogue = build_catalogue(std::move(*draft));
+  ASSERT_TRUE(catalogue);
+  EXPECT_EQ(tainted_if(*catalogue, "inner"), (Names{"a", "inner"}));
+}
+
 TEST(ImportSbom, ReadsSpdxAndLinksReleases) {
   const std::string text = R"({"spdxVersion": "SPDX-2.3", "packages": [
       {"SPDXID": "SPDXRef-1", "name": "app", "versionInfo": "1", "supplier": "Organization: X"},

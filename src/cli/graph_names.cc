@@ -13,7 +13,10 @@ namespace {
 
 constexpr std::size_t kSuggestions = 5;
 
-std::string base_name(const std::string& name) { return name.substr(0, name.find_first_of("=@")); }
+// Names may begin with '@', as those of npm's scopes do.
+std::string base_name(const std::string& name) {
+  return name.substr(0, name.find_first_of("=@", 1));
+}
 
 }  // namespace
 
@@ -35,7 +38,11 @@ ItemNames::ItemNames(const Catalogue& catalogue) : catalogue_(catalogue) {
 Result<ItemIndex> ItemNames::find(const std::string& name) const {
   const auto found = by_name_.find(name);
   if (found != by_name_.end()) {
-    const auto& items = found->second;
+    std::vector<ItemIndex> items = found->second;
+    const auto in_full = [&](ItemIndex item) { return catalogue_.items[item].name == name; };
+    if (std::any_of(items.begin(), items.end(), in_full)) {
+      std::erase_if(items, [&](ItemIndex item) { return !in_full(item); });
+    }
     const ItemIndex newest =
         *std::max_element(items.begin(), items.end(), [this](ItemIndex a, ItemIndex b) {
           return catalogue_.items[a].own < catalogue_.items[b].own;

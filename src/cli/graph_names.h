@@ -28,7 +28,7 @@ class ItemNames {
   Result<accountability::Mark> find_mark(const std::string& text) const;
   Result<std::vector<accountability::Mark>> find_marks(const std::vector<std::string>& texts) const;
 
-  // The item whose own or whole node this is; nullopt for other gates.
+  // The item whose own node this is; nullopt for gates, that of a circle as a whole included.
   std::optional<accountability::ItemIndex> item_of(accountability::Node node) const;
 
   // For people: the item, "any of these: …" for a gate of alternatives, "circle of N: …".

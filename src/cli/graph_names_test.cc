@@ -81,5 +81,27 @@ TEST_F(GraphNames, ListsByLabel) {
   EXPECT_EQ(items_labelled(catalogue_, labels, Label::kNotAffected), (Items{1}));
 }
 
+// A log's ids may hold '@' and '='; what is named in full is meant.
+TEST(GraphNamesOfLogs, ANameInFullIsNotTakenForTheBeginningOfAnother) {
+  Draft draft;
+  for (const char* name : {"map", "map@office"}) {
+    draft.entries.push_back({name, draft.client_named("x"), 0, {}});
+  }
+  const auto catalogue = build_catalogue(std::move(draft));
+  ASSERT_TRUE(catalogue);
+  EXPECT_EQ(*ItemNames(*catalogue).find("map"), 0U);
+}
+
+// The names of npm's scoped packages begin with '@'.
+TEST(GraphNamesOfLogs, AScopedPackageIsFoundWithoutItsVersion) {
+  Draft draft;
+  draft.entries.push_back({"@angular/core=17.0.1", draft.client_named("x"), 0, {}});
+  const auto catalogue = build_catalogue(std::move(draft));
+  ASSERT_TRUE(catalogue);
+  const auto found = ItemNames(*catalogue).find("@angular/core");
+  ASSERT_TRUE(found) << found.error().message;
+  EXPECT_EQ(*found, 0U);
+}
+
 }  // namespace
 }  // namespace steward::cli

@@ -6,7 +6,7 @@
 namespace steward::replica {
 namespace {
 
-constexpr Duration kMoveInterval = 20ms;
+constexpr Duration kMoveInterval = 100ms;
 
 }  // namespace
 

@@ -48,7 +48,7 @@ StrategyPtr wait_for_ever(bool leader_too);
 // Certificates of empty batches and of states that are not, without a quorum's signatures; view
 // changes that others never sent.
 StrategyPtr forge_certificates();
-StrategyPtr withhold_state();  // neither manifests nor pages of snapshots
+StrategyPtr withhold_state();  // neither lists nor pages of snapshots
 
 // --- Anything (attacks_mutation.cc).
 // One message of every `one_in` is changed in a random field, at random depth, or replaced by an
