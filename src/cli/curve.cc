@@ -54,12 +54,11 @@ std::string axes(const CurveTexts& texts, const std::vector<Tick>& x_ticks,
   return out;
 }
 
-// Powers of ten, from 10^first on.
-std::vector<Tick> decade_ticks(int first, int decades) {
+// Powers of ten, from 10^first on, of an axis that is `decades` long.
+std::vector<Tick> decade_ticks(double first, double decades) {
   std::vector<Tick> out;
-  for (int i = 0; i <= decades; ++i) {
-    out.push_back(
-        {static_cast<double>(i) / decades, fmt::format("{:.0f}", std::pow(10, first + i))});
+  for (int i = 0; i <= decades + 1e-9; ++i) {
+    out.push_back({i / decades, fmt::format("{:.0f}", std::pow(10, first + i))});
   }
   return out;
 }
@@ -87,6 +86,15 @@ std::vector<Tick> round_ticks(double& most) {
   for (int i = 0; i <= count; ++i) {
     out.push_back({static_cast<double>(i) / count, fmt::format("{:g}", step * i)});
   }
+  return out;
+}
+
+// The same steps, but the axis ends at `most`, and the last of them before it.
+std::vector<Tick> ticks_within(double most) {
+  double end = most;
+  std::vector<Tick> out = round_ticks(end);
+  for (Tick& tick : out) tick.place *= end / most;
+  std::erase_if(out, [](const Tick& tick) { return tick.place > 1 + 1e-9; });
   return out;
 }
 
@@ -142,13 +150,12 @@ std::string draw_lines(const CurveTexts& texts, const std::vector<Curve>& curves
       most_y = std::max(most_y, y);
     }
   }
-  const bool logarithmic = x_scale == Scale::kLogarithmic && most_x > 0;
+  most_x = std::max(most_x, 1e-9);
+  const bool logarithmic = x_scale == Scale::kLogarithmic;
   const double first = logarithmic ? std::floor(std::log10(least_x)) : 0;
-  const double decades =
-      logarithmic ? std::max(1.0, std::ceil(std::log10(std::max(most_x, 1.0)) - first)) : 0;
+  const double decades = logarithmic ? std::max(1.0, std::log10(std::max(most_x, 1.0)) - first) : 0;
   const std::vector<Tick> x_ticks =
-      logarithmic ? decade_ticks(static_cast<int>(first), static_cast<int>(decades))
-                  : round_ticks(most_x);
+      logarithmic ? decade_ticks(first, decades) : ticks_within(most_x);
   std::string out = axes(texts, x_ticks, round_ticks(most_y));
   for (std::size_t i = 0; i < curves.size(); ++i) {
     const char* colour = kColours[i % std::size(kColours)];

@@ -22,12 +22,14 @@ TEST(Curve, AValueOfNothingIsAtTheLeft) {
   EXPECT_NE(svg.find("points=\"70.0,390.0 70.0,50.0\""), std::string::npos) << svg;
 }
 
-TEST(Curve, LinesBeginAtZeroAndEndAtARoundNumber) {
+TEST(Curve, LinesBeginAtZeroAndEndAtTheRightAndBelowARoundNumber) {
   const std::string svg =
       draw_lines({"title", "x", "y"}, {{"a", {{0, 0}, {12, 7.2}}}, {"b", {}}}, Scale::kLinear);
-  // 12 of 15 to the right, 7.2 of 8 upwards.
-  EXPECT_NE(svg.find("points=\"70.0,390.0 550.0,84.0\""), std::string::npos) << svg;
-  EXPECT_NE(svg.find(">15</text>"), std::string::npos);
+  // All the way to the right, past 10 of 12; 7.2 of 8 upwards.
+  EXPECT_NE(svg.find("points=\"70.0,390.0 670.0,84.0\""), std::string::npos) << svg;
+  EXPECT_NE(svg.find("<text x=\"570.0\" y=\"408.0\" text-anchor=\"middle\">10</text>"),
+            std::string::npos);
+  EXPECT_EQ(svg.find(">15</text>"), std::string::npos);
   EXPECT_NE(svg.find(">8</text>"), std::string::npos);
   EXPECT_NE(svg.find(">b</text>"), std::string::npos);
   EXPECT_TRUE(svg.ends_with("</svg>\n"));
