@@ -25,11 +25,34 @@ Status check_counts(const Cells& cells) {
   return {};
 }
 
+Status check_cell(std::span<const Node> cell, Node next) {
+  for (const Node dependency : cell) {
+    if (dependency == kUnresolvable) continue;
+    if (dependency >= next) {
+      return bad_input(fmt::format("update {} cannot depend on {}, which is not ordered before it",
+                                   next, dependency));
+    }
+    if (next - dependency > kMaxDistance) {
+      return too_large(fmt::format("update {} depends on {}, which is more than {} before it", next,
+                                   dependency, kMaxDistance));
+    }
+  }
+  return {};
+}
+
 bool has_empty_cell(const Cells& cells) {
   return std::any_of(cells.begin(), cells.end(), [](const Cell& cell) { return cell.empty(); });
 }
 
 }  // namespace
+
+Status check_cells(const Cells& cells, Node next) {
+  if (Status status = check_counts(cells); !status) return status;
+  for (const Cell& cell : cells) {
+    if (Status status = check_cell(cell, next); !status) return status;
+  }
+  return {};
+}
 
 Cells NodeView::cells() const {
   Cells out;
@@ -57,20 +80,30 @@ std::size_t Graph::ClientNodes::lower_bound(Timestamp time) const {
   return static_cast<std::size_t>(found - times.begin());
 }
 
+namespace {
+
+// By an eighth instead of twice: with many clients the room that nobody uses would be the most of
+// what they cost.
+template <class T>
+void push_back_tightly(std::vector<T>& to, T value) {
+  if (to.size() == to.capacity()) to.reserve(to.size() + to.size() / 8 + 4);
+  to.push_back(value);
+}
+
+}  // namespace
+
 void Graph::ClientNodes::add(Node node, Timestamp time) {
   if (nodes.empty()) {
     first = time;
     times.clear();
   } else if (!times.empty()) {
-    times.push_back(time);
+    push_back_tightly(times, time);
   } else if (time != first + nodes.size()) {
     times.reserve(nodes.size() + 1);
     for (std::size_t i = 0; i < nodes.size(); ++i) times.push_back(first + i);
     times.push_back(time);
   }
-  nodes.push_back(static_cast<std::uint32_t>(node));
-  last = time;
-  last_node = node;
+  push_back_tightly(nodes, static_cast<std::uint32_t>(node));
 }
 
 Result<Client> Graph::add_client() {
@@ -81,21 +114,6 @@ Result<Client> Graph::add_client() {
   return static_cast<Client>(clients_.size() - 1);
 }
 
-Status Graph::check_cell(std::span<const Node> cell) const {
-  for (const Node dependency : cell) {
-    if (dependency == kUnresolvable) continue;
-    if (dependency >= end_) {
-      return bad_input(fmt::format("update {} cannot depend on {}, which is not ordered before it",
-                                   end_, dependency));
-    }
-    if (end_ - dependency > kMaxDistance) {
-      return too_large(fmt::format("update {} depends on {}, which is more than {} before it", end_,
-                                   dependency, kMaxDistance));
-    }
-  }
-  return {};
-}
-
 Status Graph::check_update(Client client, Timestamp time) const {
   if (client >= clients_.size()) {
     return bad_input(fmt::format("client {} is unknown; there are {}", client, clients_.size()));
@@ -104,7 +122,7 @@ Status Graph::check_update(Client client, Timestamp time) const {
   if (end_ - horizon_ >= kMaxDistance) {
     return too_large(fmt::format("{} updates are held; forget the oldest first", end_ - horizon_));
   }
-  const auto& last = clients_[client].last;
+  const std::optional<Timestamp> last = last_time(client);
   if (last && time <= *last) {
     return bad_input(
         fmt::format("client {} already has an update of time {}, so one of time {} "
@@ -114,9 +132,24 @@ Status Graph::check_update(Client client, Timestamp time) const {
   return {};
 }
 
+const Graph::Forgotten* Graph::forgotten_of(Client client) const {
+  if (client >= forgotten_.size() || forgotten_[client].node == kUnresolvable) return nullptr;
+  return &forgotten_[client];
+}
+
+std::optional<Timestamp> Graph::last_time(Client client) const {
+  const ClientNodes& held = clients_[client];
+  if (!held.nodes.empty()) return held.time(held.nodes.size() - 1);
+  return forgotten_time(client);
+}
+
 std::optional<Node> Graph::predecessor_of(Client client) const {
-  const std::optional<Node> last = clients_[client].last_node;
-  if (causality_ != Causality::kNetwork || !last || end_ - *last > kMaxDistance) return {};
+  if (causality_ != Causality::kNetwork) return std::nullopt;
+  const ClientNodes& held = clients_[client];
+  const Forgotten* forgotten = forgotten_of(client);
+  if (held.nodes.empty() && forgotten == nullptr) return std::nullopt;
+  const Node last = held.nodes.empty() ? forgotten->node : wide(held.nodes.back());
+  if (end_ - last > kMaxDistance) return std::nullopt;
   return last;
 }
 
@@ -156,7 +189,7 @@ Result<Node> Graph::append(Client client, Timestamp time, std::span<const Node> 
                                  all_of.size(), kMaxDependencies));
   }
   if (Status status = check_update(client, time); !status) return status.error();
-  if (Status status = check_cell(all_of); !status) return status.error();
+  if (Status status = check_cell(all_of, end_); !status) return status.error();
   Segment& segment = open_segment();
   const std::size_t first_word = segment.words.size();
   const std::optional<Node> predecessor = predecessor_of(client);
@@ -171,9 +204,7 @@ Result<Node> Graph::append(Client client, Timestamp time, const Cells& cells) {
     return append(client, time, cells.empty() ? std::span<const Node>() : std::span(cells[0]));
   }
   if (Status status = check_update(client, time); !status) return status.error();
-  for (const Cell& cell : cells) {
-    if (Status status = check_cell(cell); !status) return status.error();
-  }
+  if (Status status = check_cells(cells, end_); !status) return status.error();
   Segment& segment = open_segment();
   const std::size_t first_word = segment.words.size();
   const std::optional<Node> predecessor = predecessor_of(client);
@@ -186,10 +217,7 @@ Result<Node> Graph::append(Client client, Timestamp time, const Cells& cells) {
 }
 
 Result<Node> Graph::append_gate(const Cells& cells) {
-  if (Status status = check_counts(cells); !status) return status.error();
-  for (const Cell& cell : cells) {
-    if (Status status = check_cell(cell); !status) return status.error();
-  }
+  if (Status status = check_cells(cells, end_); !status) return status.error();
   Segment& segment = open_segment();
   const std::size_t first_word = segment.words.size();
   if (!has_empty_cell(cells)) {
@@ -245,16 +273,20 @@ std::optional<Node> Graph::find(Client client, Timestamp time) const {
 
 std::optional<Timestamp> Graph::forgotten_time(Client client) const {
   STEWARD_CHECK(client < clients_.size());
-  return clients_[client].forgotten;
+  const Forgotten* forgotten = forgotten_of(client);
+  if (forgotten == nullptr) return std::nullopt;
+  return forgotten->time;
 }
 
 void Graph::forget_before(Node node) {
   const Node horizon = std::min(node, end_) / kSegmentNodes * kSegmentNodes;
   if (horizon <= horizon_) return;
-  for (ClientNodes& client : clients_) {
+  forgotten_.resize(clients_.size());
+  for (std::size_t i = 0; i < clients_.size(); ++i) {
+    ClientNodes& client = clients_[i];
     const std::size_t gone = index_of(client, horizon);
     if (gone == 0) continue;
-    client.forgotten = client.time(gone - 1);
+    forgotten_[i] = {wide(client.nodes[gone - 1]), client.time(gone - 1)};
     client.first = gone < client.nodes.size() ? client.time(gone) : 0;
     const auto count = static_cast<std::ptrdiff_t>(gone);
     client.nodes.erase(client.nodes.begin(), client.nodes.begin() + count);
@@ -270,7 +302,8 @@ void Graph::forget_before(Node node) {
 }
 
 std::size_t Graph::memory_bytes() const {
-  std::size_t bytes = clients_.capacity() * sizeof(ClientNodes);
+  std::size_t bytes = clients_.capacity() * sizeof(ClientNodes) +  //
+                      forgotten_.capacity() * sizeof(Forgotten);
   for (const Segment& segment : segments_) {
     bytes += sizeof(Segment) +
              sizeof(std::uint32_t) * (segment.begins.capacity() + segment.clients.capacity() +

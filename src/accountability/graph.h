@@ -14,8 +14,8 @@
 // that say how far back it is, and a bit that ends a cell. Distances instead of numbers let the
 // graph grow without end in 32-bit words, and make a segment independent of where it stands. A
 // client has the list of its nodes in 32 bits each, which is the FIFO edges; its timestamps cost
-// nothing while it counts 1, 2, 3, and 8 bytes a node otherwise. That is 12 bytes a node and 4 a
-// dependency; nothing points from a dependency to its dependents.
+// nothing while it counts 1, 2, 3, and 8 bytes a node otherwise. That is 12 bytes a node, 4 a
+// dependency and 56 a client; nothing points from a dependency to its dependents.
 //
 // Nothing needs to. A dependency is always earlier, so the order of the nodes is a topological
 // order, and one pass over the words in that order finds every tainted node: sequential
@@ -90,6 +90,10 @@ struct NodeView {
   bool is_malformed() const;  // names something unresolvable
 };
 
+// Whether a node `next` may have these cells: kBadInput for a dependency that is not earlier,
+// kTooLarge beyond the limits above.
+Status check_cells(const Cells& cells, Node next);
+
 class Graph {
  public:
   explicit Graph(Causality causality = Causality::kDeclared) : causality_(causality) {}
@@ -161,20 +165,24 @@ class Graph {
     std::vector<std::uint32_t> nodes;  // lower 32 bits; in order, so unambiguous from the horizon
     std::vector<Timestamp> times;      // empty while they are first, first + 1, first + 2, …
     Timestamp first = 0;               // of nodes.front()
-    std::optional<Timestamp> last;     // of all, forgotten ones too
-    std::optional<Node> last_node;
-    std::optional<Timestamp> forgotten;
 
     Timestamp time(std::size_t i) const { return times.empty() ? first + i : times[i]; }
     std::size_t lower_bound(Timestamp time) const;
     void add(Node node, Timestamp time);
   };
 
+  // Of a client's forgotten updates, the last one. Apart, since most graphs forget nothing.
+  struct Forgotten {
+    Node node = kUnresolvable;  // there is none
+    Timestamp time = 0;
+  };
+
   const Segment& segment_of(Node node) const {
     return segments_[(node - horizon_) / kSegmentNodes];
   }
-  Status check_cell(std::span<const Node> cell) const;
   Status check_update(Client client, Timestamp time) const;
+  const Forgotten* forgotten_of(Client client) const;       // nullptr: none
+  std::optional<Timestamp> last_time(Client client) const;  // of forgotten ones too
   std::optional<Node> predecessor_of(Client client) const;  // as a dependency of its next update
   Segment& open_segment();
   Node wide(std::uint32_t low) const {
@@ -187,6 +195,7 @@ class Graph {
   Causality causality_;
   std::deque<Segment> segments_;  // from the horizon on, which is a multiple of kSegmentNodes
   std::vector<ClientNodes> clients_;
+  std::vector<Forgotten> forgotten_;  // by client; of those that there were when nodes were dropped
   Node horizon_ = 0;
   Node end_ = 0;
   std::uint64_t dependencies_ = 0;

@@ -168,5 +168,32 @@ TEST(Graph, ForgetsEverythingAndGoesOn) {
   EXPECT_EQ(graph.time_of(65'536), 65'537U);
 }
 
+TEST(Graph, NetworkCausalityReachesBackToWhatIsForgotten) {
+  Graph graph = with_clients(2, Causality::kNetwork);
+  ASSERT_TRUE(graph.append(0, 5, Cells{}));
+  for (Node node = 1; node < 65'536; ++node) ASSERT_TRUE(graph.append(1, node, Cells{}));
+  graph.forget_before(65'536);
+  EXPECT_FALSE(graph.append(0, 5, Cells{}));
+  EXPECT_EQ(*graph.append(0, 6, Cells{}), 65'536U);
+  EXPECT_EQ(graph.at(65'536).cells(), (Cells{{0}}));
+  EXPECT_EQ(graph.forgotten_time(0), 5U);
+  // Who came after the forgetting has forgotten nothing.
+  EXPECT_EQ(*graph.add_client(), 2U);
+  EXPECT_EQ(graph.forgotten_time(2), std::nullopt);
+  EXPECT_EQ(*graph.append(2, 0, Cells{}), 65'537U);
+  EXPECT_EQ(graph.at(65'537).cells(), Cells{});
+}
+
+TEST(Graph, ManyClientsWithFewUpdatesCostLittleMoreThanThese) {
+  constexpr Client kClients = 20'000;
+  Graph graph = with_clients(kClients);
+  for (Node node = 0; node < 40 * kClients; ++node) {
+    ASSERT_TRUE(graph.append(static_cast<Client>(node % kClients), node / kClients + 1, Cells{}));
+  }
+  // 12 bytes an update; the rest is what its client costs, with room to grow.
+  const double rest = static_cast<double>(graph.memory_bytes()) - 12.0 * 40 * kClients;
+  EXPECT_LT(rest / kClients, 160);
+}
+
 }  // namespace
 }  // namespace steward::accountability

@@ -4,6 +4,8 @@
 
 #include <charconv>
 
+#include "accountability/encoding.h"
+
 namespace steward::accountability {
 namespace {
 
@@ -11,48 +13,7 @@ constexpr std::string_view kMagic = "steward-graph-1\n";
 constexpr std::size_t kHeaderBytes = kMagic.size() + 16;
 constexpr std::size_t kSumBytes = 8;
 
-std::uint64_t sum_of(BytesView bytes) {
-  std::uint64_t sum = 0xcbf29ce484222325;
-  for (const char c : bytes) {
-    sum = (sum ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  }
-  return sum;
-}
-
 Error damaged(const std::string& what) { return {ErrorCode::kCorrupt, what + ": import again"}; }
-
-void append_number(Bytes& out, std::uint64_t value) {
-  while (value >= 0x80) {
-    out.push_back(static_cast<char>(value | 0x80));
-    value >>= 7;
-  }
-  out.push_back(static_cast<char>(value));
-}
-
-// Reads numbers until one is cut off or too long; from then on it has failed and gives zeros.
-class NumberReader {
- public:
-  explicit NumberReader(BytesView bytes) : bytes_(bytes) {}
-
-  std::uint64_t next() {
-    std::uint64_t value = 0;
-    for (unsigned shift = 0; shift < 64 && at_ < bytes_.size(); shift += 7) {
-      const auto byte = static_cast<unsigned char>(bytes_[at_++]);
-      value |= std::uint64_t{byte & 0x7fU} << shift;
-      if ((byte & 0x80) == 0) return value;
-    }
-    failed_ = true;
-    return 0;
-  }
-
-  bool failed() const { return failed_; }
-  bool at_end() const { return at_ == bytes_.size(); }
-
- private:
-  BytesView bytes_;
-  std::size_t at_ = 0;
-  bool failed_ = false;
-};
 
 Result<Cells> read_cells(NumberReader& reader, Node node) {
   Cells cells;
@@ -90,7 +51,7 @@ Result<Graph> read_graph(BytesView bytes, std::size_t named, const ImportProgres
     return damaged("it is not a graph of this program, or of another version");
   }
   const BytesView body = bytes.substr(0, bytes.size() - kSumBytes);
-  if (sum_of(body) != read_u64(bytes, body.size())) return damaged("its checksum is wrong");
+  if (checksum(body) != read_u64(bytes, body.size())) return damaged("its checksum is wrong");
   const std::uint64_t clients = read_u64(bytes, kMagic.size());
   const std::uint64_t nodes = read_u64(bytes, kMagic.size() + 8);
   if (nodes > body.size()) return damaged("its counts are absurd");
@@ -154,7 +115,7 @@ CatalogueImage to_image(const Catalogue& catalogue, const ImportProgress& progre
     }
     if (progress && view.node % 65'536 == 0) progress(view.node, graph.end());
   });
-  append_u64(out.graph, sum_of(out.graph));
+  append_u64(out.graph, checksum(out.graph));
   for (const Item& item : catalogue.items) {
     out.items += fmt::format("{}\t{}\t{}\n", item.own, item.whole, item.name);
   }

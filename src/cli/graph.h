@@ -1,11 +1,11 @@
-// What the verbs of `steward graph` share: the folder of an imported catalogue, and progress on the
-// terminal.
+// What the verbs of `steward graph` share: the folder of an imported catalogue.
 #pragma once
 
 #include <string>
 
 #include "accountability/catalogue.h"
 #include "cli/graph_names.h"
+#include "cli/graph_progress.h"
 
 namespace CLI {
 class App;
@@ -26,9 +26,5 @@ void add_graph_folder_option(CLI::App& verb, std::string& folder);  // --graph, 
 
 Status save_catalogue(const accountability::Catalogue& catalogue, const std::string& folder);
 Result<accountability::Catalogue> load_catalogue(const std::string& folder);
-
-// One line on a terminal that says how far something is, rewritten at each percent; nothing
-// elsewhere. The line is gone when the function is.
-accountability::ImportProgress show_graph_progress(const std::string& what);
 
 }  // namespace steward::cli
