@@ -241,23 +241,6 @@ void LeaderCore::make_new_view(Actions& actions) {
   send_all(announcement(), actions);
 }
 
-// A quorum of them, or fewer; `all`: also of peers that ever lost their memory.
-HeldNewView LeaderCore::choose_view_changes(bool all, Actions& actions) {
-  HeldNewView new_view{view_, options_.self, {}, {}, {}};
-  const auto add = [&](const HeldViewChangePtr& held) {
-    new_view.held[held->peer] = held;
-    new_view.named[held->peer] = held->digest;
-  };
-  add(view_changes_.at(options_.self));
-  for (const auto& [peer, held] : view_changes_) {
-    if (new_view.held.size() == options_.quorums.quorum()) break;
-    if (peer == options_.self || held->body.view() != view_) continue;
-    if (refused_by_others(peer, held->body) || (!all && lost_memory_once(peer))) continue;
-    if (has_bodies(*held, actions)) add(held);
-  }
-  return new_view;
-}
-
 wire::AgreementMessage LeaderCore::announcement() const {
   if (options_.quorums.byzantine) return body_of(new_view_);
   return body_of(HeldNewView{view_, leader(), {}, {}, {}});  // the sender's word
