@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "agreement/progress_watch.h"
+#include "agreement/status_exchange.h"
 #include "agreement/testing/driver.h"
 #include "agreement/view_change.h"
 
@@ -171,6 +172,7 @@ TEST_P(Silence, AForgottenViewChangeDoesNotCount) {
   EXPECT_EQ(driver.rejected("forgotten by its sender"), 1U);
   EXPECT_TRUE(driver.core().progress().changing);
   driver.receive(2, view_change(1, 7));
+  for (int tick = 0; tick < 2; ++tick) driver.step(TimerFired{StatusExchange::kTimer});
   EXPECT_FALSE(driver.core().progress().changing);
 }
 

@@ -34,7 +34,8 @@ agreement::Options wide_options(const ClusterConfig& config, SiteId self) {
   options.view_change_cap = config.timeouts.wide_view_change_cap;
   options.status_interval = options.view_change_timeout / kStatusPart;
   options.idle_status_interval = options.status_interval;
-  options.reliable = true;  // BLink delivers, or says that it does not
+  // BLink delivers, or says that it does not. Alone it keeps nothing for others.
+  options.reliable = config.sites.size() > 1;
   options.asks_first = true;
   return options;
 }

@@ -191,7 +191,7 @@ TEST_F(Amnesia, ANewClusterAndOneThatRestartsAsAWholeComeUp) {
 // Server 1 knows nothing of what 0 and 2 have ordered. If 2, wiped, voted as a new server, it would
 // order something else with 1.
 TEST_F(Amnesia, AWipedAcceptorAndOneThatWasAwayOrderNothing) {
-  make(test_cluster(3, 3, LocalProtocol::kPaxos));
+  make(test_cluster(1, 3, LocalProtocol::kPaxos));
   world_->run_for(1s);
   world_->inject(Crash{{0, 1}});
   world_->run_for(2s);
@@ -199,7 +199,6 @@ TEST_F(Amnesia, AWipedAcceptorAndOneThatWasAwayOrderNothing) {
   world_->inject(Wipe{{0, 2}});
   world_->inject(Restart{{0, 1}});
   world_->inject(Restart{{0, 2}});
-  world_->run_for(1s);  // what site 0 had sent before is executed elsewhere
   const std::uint64_t before = updates();
   world_->run_for(20s);
   EXPECT_EQ(updates(), before);
