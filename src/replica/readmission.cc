@@ -143,7 +143,11 @@ void Readmission::receive(ServerIndex from, const Introduced& in, const Standing
 void Readmission::on_answer(ServerIndex from, const wire::HelloAnswer& answer,
                             const Standing& standing, Actions& actions) {
   if (answer.nonce() != own_.life().nonce()) return;  // to an earlier run
-  if (answer.own().incarnation() > 0) heard(from, answer.own(), actions);
+  // Whoever answers may not vote yet, and have forgotten: what it says of itself replaces nothing
+  // by which it would be refused.
+  const auto record = peers_.find(from);
+  const bool fitting = record == peers_.end() || fits(answer.own(), record->second);
+  if (answer.own().incarnation() > 0 && fitting) heard(from, answer.own(), actions);
   if (answer.refused()) return on_refusal(from, answer, standing, actions);
   if (state_ == State::kLearning) {
     // Given before the new memory was on record there, it promises nothing about the old one.
@@ -199,8 +203,7 @@ bool Readmission::outgrow(std::uint64_t known, const Standing& standing, Actions
 
 // --- answering
 
-bool Readmission::fits(const wire::Hello& hello, const wire::Life& known) const {
-  const wire::Life& now = hello.life();
+bool Readmission::fits(const wire::Life& now, const wire::Life& known) const {
   if (same_run(now, known)) return true;
   if (now.incarnation() <= known.incarnation()) return false;
   // A memory that begins after all that is known here has nothing to show for before.
@@ -212,7 +215,7 @@ void Readmission::on_hello(ServerIndex from, const Introduced& in, const Standin
                            Actions& actions) {
   const wire::Hello& hello = in.body.hello();
   const auto known = peers_.find(from);
-  const bool refused = known != peers_.end() && !fits(hello, known->second);
+  const bool refused = known != peers_.end() && !fits(hello.life(), known->second);
   const wire::Life before = known == peers_.end() ? wire::Life() : known->second;
   const bool anew = hello.life().since() > before.since();
   // The view change that this server has sent does not show it. It will be asked again.

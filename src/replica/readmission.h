@@ -122,7 +122,7 @@ class Readmission {
   void on_refusal(ServerIndex from, const wire::HelloAnswer& answer, const Standing& standing,
                   Actions& actions);
   bool outgrow(std::uint64_t known, const Standing& standing, Actions& actions);
-  bool fits(const wire::Hello& hello, const wire::Life& known) const;
+  bool fits(const wire::Life& now, const wire::Life& known) const;
   agreement::Birth birth_of(ServerIndex peer, const wire::Life& life) const;
   void put_on_record(ServerIndex from, const wire::Life& life, Actions& actions);
   void lose_memory(Actions& actions);

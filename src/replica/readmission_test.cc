@@ -114,6 +114,25 @@ TEST_P(EveryShape, AWipedServerThatCrashesWhileItAsksKnowsNoMoreThanBefore) {
   EXPECT_EQ(site_.state(last()), State::kLearning);
 }
 
+// It was started twice, so its number is higher than the one on record, and is asked before it
+// asks.
+TEST_P(EveryShape, WhatAWipedServerAnswersDoesNotReplaceWhatIsKnownOfIt) {
+  site_.start_all();
+  std::set<ServerIndex> others;
+  for (ServerIndex one = 0; one < last(); ++one) others.insert(one);
+  for (int votes = 0; votes < 9; ++votes) site_.vote(last(), others);
+  for (ServerIndex one = 0; one < last(); ++one) site_.stop(one);
+  site_.wipe(last());
+  site_.start(last());
+  site_.stop(last());
+  site_.start(last());
+  site_.run();
+  for (ServerIndex one = 0; one < last(); ++one) site_.start(one);
+  site_.run();
+  site_.tick(last());
+  EXPECT_EQ(site_.state(last()), State::kLearning);
+}
+
 TEST_P(EveryShape, AnOldBackupIsRecognisedAlsoOfTheSameRun) {
   site_.start_all();
   const auto backup = site_.disk(last());
