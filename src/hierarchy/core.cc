@@ -347,12 +347,14 @@ void StewardCore::check_invariants() const {
   STEWARD_CHECK(reconciliation_.stable() <= context_.history.aru());
   for (const auto& [n, slot] : context_.history.slots()) {
     STEWARD_CHECK(n <= context_.window_end());
-    // Invariant 8.1: in a pair of views in which this server has acted, its certificate and the
-    // Proposal of the global view are for the same batch.
-    const bool both = slot.prepared && slot.proposal && !slot.ordered &&
-                      slot.proposal->body.proposal().global_view() == slot.prepared->view.global;
-    if (both) STEWARD_CHECK(digest_of(*slot.proposal) == slot.prepared->digest);
     if (slot.vote) STEWARD_CHECK(slot.vote->view <= views.now);
+    // Invariant 8.1: once there is a Proposal, what is prepared in its local view or later ones of
+    // its global view is the same batch. A certificate of earlier ones may be left over.
+    if (!slot.prepared || !slot.proposal || slot.ordered) continue;
+    const ViewPair proposed = view_of(slot.proposal->body.proposal());
+    const bool later = slot.prepared->view.global == proposed.global &&
+                       slot.prepared->view.local >= proposed.local;
+    if (later) STEWARD_CHECK(digest_of(*slot.proposal) == slot.prepared->digest);
   }
 }
 

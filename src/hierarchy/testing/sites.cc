@@ -361,6 +361,18 @@ void Sites::hear(ServerId from, ServerId to, const SiteWordPtr& word) {
   step(to, TestVerifier::vouch(from, word));
 }
 
+std::vector<Bytes> Sites::signed_by(
+    SiteId site, const std::function<bool(const proto::ServerMessage&)>& such) const {
+  std::vector<Bytes> found;
+  for (const Bytes& encoded : registry_->headers) {
+    wire::SignedHeader header;
+    proto::ServerMessage body;
+    if (!header.ParseFromString(encoded) || header.site() != site) continue;
+    if (body.ParseFromString(header.body()) && such(body)) found.push_back(encoded);
+  }
+  return found;
+}
+
 void Sites::send_word_as(ServerId liar, ServerId to, const SiteWordPtr& word) {
   if (carries(liar, to)) schedule(to, delay(liar, to), [=, this] { hear(liar, to, word); });
 }

@@ -26,6 +26,7 @@
 
 #include "hierarchy/core.h"
 #include "hierarchy/decode.h"
+#include "hierarchy/time_outs.h"
 
 namespace steward::hierarchy {
 
@@ -57,6 +58,9 @@ class Sites {
   bool run_until_done(Duration limit);
   void run_for(Duration time);
 
+  // Its clock is far ahead.
+  void expire(ServerId server, TimeOuts::Timer timer) { step(server, TimerFired{timer}); }
+
   void crash(ServerId server);
   void restart(ServerId server);
   void cut_site(SiteId site, bool cut) { cut_[site] = cut; }
@@ -69,6 +73,9 @@ class Sites {
   using WordMask = std::function<bool(ServerId from, ServerId to, const SiteWord& word)>;
   void set_mask(Mask mask) { mask_ = std::move(mask); }
   void set_word_mask(WordMask mask) { word_mask_ = std::move(mask); }
+  // All that was ever signed in a site and is such a message: liars know it all.
+  std::vector<Bytes> signed_by(SiteId site,
+                               const std::function<bool(const proto::ServerMessage&)>& such) const;
   // Words that are complete, as liars see them.
   void on_word(std::function<void(const SiteWordPtr&)> hear) { on_word_ = std::move(hear); }
   // From a liar, now.
