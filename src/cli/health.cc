@@ -34,11 +34,9 @@ bool leader_lives(const ClusterConfig& config, const Statuses& statuses, SiteId 
   return statuses.contains({site, static_cast<ServerIndex>(view % servers)});
 }
 
-// Of the highest wide view that any server is in.
 SiteId leader_site(const ClusterConfig& config, const Statuses& statuses) {
-  View view = 0;
-  for (const auto& [id, status] : statuses) view = std::max(view, status.wide_view());
-  return static_cast<SiteId>(view % config.sites.size());
+  const wire::StatusReply* status = foremost(statuses);
+  return status == nullptr ? 0 : static_cast<SiteId>(status->wide_view() % config.sites.size());
 }
 
 // Servers whose state differs from what most servers at the same sequence hold.
@@ -117,6 +115,16 @@ std::string names(const std::vector<std::string>& list) {
 }
 
 }  // namespace
+
+const wire::StatusReply* foremost(const Statuses& statuses) {
+  const wire::StatusReply* foremost = nullptr;
+  for (const auto& [id, status] : statuses) {
+    const bool later = foremost == nullptr || status.wide_view() > foremost->wide_view() ||
+                       (status.wide_view() == foremost->wide_view() && foremost->wide_changing());
+    if (later) foremost = &status;
+  }
+  return foremost;
+}
 
 Health judge(const ClusterConfig& config, const Statuses& statuses) {
   Health health;

@@ -13,6 +13,10 @@ namespace steward::cli {
 
 using Statuses = std::map<ServerId, wire::StatusReply>;
 
+// Of the servers in the highest wide view, one that has it installed where there is one: who leads
+// the sites, as far as anybody knows. Null when none answered.
+const wire::StatusReply* foremost(const Statuses& statuses);
+
 struct Health {
   bool healthy = false;               // every site and the wide area can order updates
   std::vector<std::string> problems;  // a line each

@@ -137,13 +137,8 @@ void print_row(const ClusterConfig& config, const wire::StatusReply& status) {
 
 // Who leads the cluster, as the servers in the highest wide view see it.
 std::string leader_site_line(const ClusterConfig& config, const Statuses& statuses) {
-  if (config.sites.size() == 1 || statuses.empty()) return "";
-  const wire::StatusReply* highest = &statuses.begin()->second;
-  for (const auto& [id, status] : statuses) {
-    const bool later = status.wide_view() > highest->wide_view() ||
-                       (status.wide_view() == highest->wide_view() && highest->wide_changing());
-    if (later) highest = &status;
-  }
+  const wire::StatusReply* highest = foremost(statuses);
+  if (config.sites.size() == 1 || highest == nullptr) return "";
   const auto site = static_cast<std::size_t>(highest->wide_view() % config.sites.size());
   return fmt::format("{} {} (wide view {}).\n", config.sites[site].name,
                      highest->wide_changing() ? "is to lead the sites" : "leads the sites",
