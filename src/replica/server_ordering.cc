@@ -227,9 +227,9 @@ void Server::Impl::apply(site::SigningActions actions) {
   for (const wire::ShareRequest& request : actions.requests) {
     send(others(), wire::KIND_SHARE_REQUEST, request);
   }
-  if (actions.signed_batches.empty()) return;
-  for (const site::BatchNumber batch : actions.signed_batches) {
-    out_.marks.push_back({Mark::Kind::kSigned, batch});
+  if (actions.signed_statements.empty()) return;
+  for (const site::StatementId& id : actions.signed_statements) {
+    out_.marks.push_back({Mark::Kind::kSigned, id.number});
   }
   for (const auto& [site, link] : machine_.links()) pump(site);
 }

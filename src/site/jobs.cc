@@ -13,7 +13,7 @@ const crypto::RenewableSiteKey& renewable(const crypto::SitePublicKeyPtr& key) {
 
 SigningResult run(const ShareJob& job, BytesView /*entropy*/) {
   const crypto::SiteKeyShare& share = *job.keys->share;
-  ShareMade made{job.keys->epoch(), job.batch, share.share(job.statement), {}};
+  ShareMade made{job.keys->epoch(), job.id, share.share(job.statement), {}};
   if (job.with_proof) made.proof = share.prove(job.statement, made.share);
   return made;
 }
@@ -22,13 +22,13 @@ SigningResult run(const CombineJob& job, BytesView /*entropy*/) {
   const crypto::SitePublicKey& key = *job.keys->key;
   auto signature = key.combine(job.statement, job.shares);
   if (!signature || !key.verify(job.statement, *signature)) {
-    return Combined{key.epoch(), job.batch, {}};
+    return Combined{key.epoch(), job.id, {}};
   }
-  return Combined{key.epoch(), job.batch, std::move(*signature)};
+  return Combined{key.epoch(), job.id, std::move(*signature)};
 }
 
 SigningResult run(const CheckSharesJob& job, BytesView /*entropy*/) {
-  return SharesChecked{job.keys->epoch(), job.batch,
+  return SharesChecked{job.keys->epoch(), job.id,
                        job.keys->key->wrong_shares(job.statement, job.shares)};
 }
 

@@ -9,12 +9,24 @@
 
 #include "common/bytes.h"
 #include "common/ids.h"
+#include "crypto/sha256.h"
 #include "crypto/share_renewal.h"
 #include "crypto/site_key.h"
 
 namespace steward::site {
 
 using BatchNumber = std::uint64_t;  // of a signing batch: the local sequence that produced it
+
+// What a site signs. A logical machine makes one statement for each number, and `root` is not used:
+// another root for it is a lie. Elsewhere a number may have several, told apart by their roots.
+struct StatementId {
+  BatchNumber number = 0;
+  crypto::Digest root = {};
+  StatementId() = default;
+  StatementId(BatchNumber of_machine) : number(of_machine) {}  // NOLINT: they are the same there
+  StatementId(BatchNumber about, const crypto::Digest& what) : number(about), root(what) {}
+  auto operator<=>(const StatementId&) const = default;
+};
 
 // What a server signs with in one epoch of its site's shares. Immutable, shared with jobs.
 struct SigningKeys {
@@ -26,38 +38,38 @@ using SigningKeysPtr = std::shared_ptr<const SigningKeys>;
 
 struct ShareJob {
   SigningKeysPtr keys;  // with a share
-  BatchNumber batch = 0;
+  StatementId id;
   Bytes statement;
   bool with_proof = false;
 };
 struct ShareMade {
   crypto::ShareEpoch epoch = 0;
-  BatchNumber batch = 0;
+  StatementId id;
   Bytes share;
   Bytes proof;  // empty unless asked for
 };
 
 struct CombineJob {
   SigningKeysPtr keys;
-  BatchNumber batch = 0;
+  StatementId id;
   Bytes statement;
   std::vector<crypto::SignatureShare> shares;
 };
 struct Combined {
   crypto::ShareEpoch epoch = 0;
-  BatchNumber batch = 0;
+  StatementId id;
   Bytes signature;  // empty when the shares did not make a valid signature
 };
 
 struct CheckSharesJob {
   SigningKeysPtr keys;
-  BatchNumber batch = 0;
+  StatementId id;
   Bytes statement;
   std::vector<crypto::SignatureShare> shares;
 };
 struct SharesChecked {
   crypto::ShareEpoch epoch = 0;
-  BatchNumber batch = 0;
+  StatementId id;
   std::vector<ServerIndex> guilty;  // whose shares are wrong
 };
 

@@ -10,6 +10,8 @@ namespace {
 
 // How far ahead of the own execution shares of others are kept.
 constexpr BatchNumber kEarlyBatches = 256;
+// Statements that are not started here, of those that one server named first.
+constexpr std::size_t kUnknownStatements = 256;
 
 }  // namespace
 
@@ -17,7 +19,7 @@ void ThresholdSign::set_keys(SigningKeysPtr keys, SigningActions& actions) {
   const bool new_epoch = keys_ && keys_->epoch() != keys->epoch();
   keys_ = std::move(keys);
   if (new_epoch) suspects_.clear();
-  for (auto& [batch, entry] : batches_) {
+  for (auto& [id, entry] : entries_) {
     if (new_epoch) {
       entry.shares.clear();
       entry.combining = false;
@@ -32,15 +34,15 @@ void ThresholdSign::set_keys(SigningKeysPtr keys, SigningActions& actions) {
     const bool needed = entry.signature.empty() || !entry.waiting.empty();
     const bool proof = std::any_of(entry.waiting.begin(), entry.waiting.end(),
                                    [](const auto& waiting) { return waiting.second; });
-    if (needed && !entry.shares.contains(options_.self)) make_share(batch, entry, proof, actions);
-    advance(batch, entry, actions);
+    if (needed && !entry.shares.contains(options_.self)) make_share(id, entry, proof, actions);
+    advance(id, entry, actions);
   }
 }
 
-void ThresholdSign::make_share(BatchNumber batch, Entry& entry, bool with_proof,
+void ThresholdSign::make_share(const StatementId& id, Entry& entry, bool with_proof,
                                SigningActions& actions) {
   if (!keys_->share) return;
-  actions.jobs.push_back(ShareJob{keys_, batch, entry.statement->bytes, with_proof});
+  actions.jobs.push_back(ShareJob{keys_, id, entry.statement->bytes, with_proof});
 }
 
 void ThresholdSign::blame(ServerIndex server, wire::Offence offence, Bytes header,
@@ -50,39 +52,58 @@ void ThresholdSign::blame(ServerIndex server, wire::Offence offence, Bytes heade
   actions.blames.push_back({server, offence, std::move(header)});
 }
 
-void ThresholdSign::start(BatchNumber batch, Statement statement, SigningActions& actions) {
-  started_ = std::max(started_, batch);
-  Entry& entry = batches_[batch];
+void ThresholdSign::start(const StatementId& id, Statement statement, SigningActions& actions) {
+  started_ = std::max(started_, id.number);
+  Entry& entry = entries_[id];
   if (entry.statement) return;
   entry.statement = std::move(statement);
   accept_early(entry, actions);
-  make_share(batch, entry, false, actions);
+  make_share(id, entry, false, actions);
 }
 
-void ThresholdSign::want(BatchNumber batch, SigningActions& actions) {
-  const auto it = batches_.find(batch);
-  if (it == batches_.end()) return;
+void ThresholdSign::want(const StatementId& id, SigningActions& actions) {
+  const auto it = entries_.find(id);
+  if (it == entries_.end()) return;
   if (std::exchange(it->second.wanted, true)) return;
-  awaited_.insert(batch);
-  advance(batch, it->second, actions);
+  awaited_.insert(id);
+  advance(id, it->second, actions);
+}
+
+StatementId ThresholdSign::id_of(const wire::Share& share) const {
+  if (!options_.by_root) return share.batch();
+  const auto root = crypto::Digest::from(share.root());
+  return {share.batch(), root.value_or(crypto::Digest())};
+}
+
+// For a share of a statement that is not started here. A server that names too many loses the first
+// of them: it is asked again for those that turn out to be needed.
+bool ThresholdSign::has_room(ServerIndex from, const StatementId& id) {
+  if (!options_.by_root) {
+    // Executed here without outputs, or released: nothing will ever ask for it.
+    return id.number > started_ && id.number >= released_below_ &&
+           id.number <= started_ + kEarlyBatches;
+  }
+  std::deque<StatementId>& named = unknown_[from];
+  named.push_back(id);
+  if (named.size() <= kUnknownStatements) return true;
+  const auto oldest = entries_.find(named.front());
+  if (oldest != entries_.end() && !oldest->second.statement) entries_.erase(oldest);
+  named.pop_front();
+  return true;
 }
 
 void ThresholdSign::on_share(ServerIndex from, const wire::Share& share, Bytes header,
                              SigningActions& actions) {
-  const BatchNumber batch = share.batch();
+  const StatementId id = id_of(share);
   if (from >= options_.servers || from == options_.self) return;
-  if (!batches_.contains(batch)) {
-    // Executed here without outputs, or released: nothing will ever ask for it.
-    if (batch <= started_ || batch < released_below_) return;
-    if (batch > started_ + kEarlyBatches) return;
-  }
-  Entry& entry = batches_[batch];
+  if (!entries_.contains(id) && !has_room(from, id)) return;
+  Entry& entry = entries_[id];
   if (!entry.statement || share.share_epoch() > keys_->epoch()) {
     entry.early[from] = {share, std::move(header)};
     return;
   }
   accept_share(entry, from, {share, std::move(header)}, actions);
-  advance(batch, entry, actions);
+  advance(id, entry, actions);
 }
 
 void ThresholdSign::accept_early(Entry& entry, SigningActions& actions) {
@@ -120,9 +141,9 @@ bool ThresholdSign::distrusted(ServerIndex server) const {
   return guilty_.contains(server) || suspects_.contains(server);
 }
 
-void ThresholdSign::advance(BatchNumber batch, Entry& entry, SigningActions& actions) {
+void ThresholdSign::advance(const StatementId& id, Entry& entry, SigningActions& actions) {
   if (!entry.wanted || !entry.statement) return;
-  check_proofs(batch, entry, actions);  // even when signed: it is how a suspect clears itself
+  check_proofs(id, entry, actions);  // even when signed: it is how a suspect clears itself
   if (!entry.signature.empty() || entry.combining) return;
   std::vector<crypto::SignatureShare> usable;
   std::vector<ServerIndex> unproven;
@@ -135,12 +156,12 @@ void ThresholdSign::advance(BatchNumber batch, Entry& entry, SigningActions& act
   if (usable.size() < options_.threshold) return;
   entry.combining = true;
   entry.combined = std::move(unproven);
-  actions.jobs.push_back(CombineJob{keys_, batch, entry.statement->bytes, std::move(usable)});
+  actions.jobs.push_back(CombineJob{keys_, id, entry.statement->bytes, std::move(usable)});
 }
 
-void ThresholdSign::check_proofs(BatchNumber batch, Entry& entry, SigningActions& actions) {
+void ThresholdSign::check_proofs(const StatementId& id, Entry& entry, SigningActions& actions) {
   if (!entry.checking.empty()) return;
-  CheckSharesJob job{keys_, batch, entry.statement->bytes, {}};
+  CheckSharesJob job{keys_, id, entry.statement->bytes, {}};
   for (const auto& [from, share] : entry.shares) {
     if (share.proven || (share.proof.empty() && !options_.shares_prove_themselves)) continue;
     if (!entry.need_proofs && !distrusted(from)) continue;
@@ -153,15 +174,19 @@ void ThresholdSign::check_proofs(BatchNumber batch, Entry& entry, SigningActions
 
 void ThresholdSign::on_request(ServerIndex from, const wire::ShareRequest& request,
                                SigningActions& actions) {
-  const auto it = batches_.find(request.batch());
+  const auto root = crypto::Digest::from(request.root());
+  const StatementId id = options_.by_root
+                             ? StatementId(request.batch(), root.value_or(crypto::Digest()))
+                             : StatementId(request.batch());
+  const auto it = entries_.find(id);
   if (from >= options_.servers || from == options_.self) return;
-  if (it == batches_.end() || !it->second.statement) return;
+  if (it == entries_.end() || !it->second.statement) return;
   Entry& entry = it->second;
   const auto own = entry.shares.find(options_.self);
   const bool proof = request.with_proof() && !options_.shares_prove_themselves;
   const bool have = own != entry.shares.end() && (!proof || !own->second.proof.empty());
   if (have) {
-    actions.answers.emplace_back(from, own_share(request.batch(), entry));
+    actions.answers.emplace_back(from, own_share(id, entry));
     return;
   }
   bool being_proven = false;
@@ -172,9 +197,9 @@ void ThresholdSign::on_request(ServerIndex from, const wire::ShareRequest& reque
   entry.waiting.emplace_back(from, proof);
   const bool wait_for_first = own == entry.shares.end() && entry.signature.empty();
   if (proof && !being_proven) {
-    make_share(request.batch(), entry, true, actions);
+    make_share(id, entry, true, actions);
   } else if (!proof && !wait_for_first) {
-    make_share(request.batch(), entry, false, actions);
+    make_share(id, entry, false, actions);
   }
 }
 
@@ -185,33 +210,33 @@ void ThresholdSign::on_result(const SigningResult& result, SigningActions& actio
 }
 
 void ThresholdSign::on_share_made(const ShareMade& made, SigningActions& actions) {
-  const auto it = batches_.find(made.batch);
-  if (it == batches_.end() || !it->second.statement || made.epoch != keys_->epoch()) return;
+  const auto it = entries_.find(made.id);
+  if (it == entries_.end() || !it->second.statement || made.epoch != keys_->epoch()) return;
   Entry& entry = it->second;
   const bool first = !entry.shares.contains(options_.self);
   PeerShare& own = entry.shares[options_.self];
   own.share = made.share;
   if (!made.proof.empty()) own.proof = made.proof;
   own.proven = true;
-  if (first && options_.threshold > 1) actions.broadcasts.push_back(own_share(made.batch, entry));
+  if (first && options_.threshold > 1) actions.broadcasts.push_back(own_share(made.id, entry));
   std::erase_if(entry.waiting, [&](const auto& waiting) {
     if (waiting.second && own.proof.empty()) return false;
-    actions.answers.emplace_back(waiting.first, own_share(made.batch, entry));
+    actions.answers.emplace_back(waiting.first, own_share(made.id, entry));
     return true;
   });
-  advance(made.batch, entry, actions);
+  advance(made.id, entry, actions);
 }
 
 void ThresholdSign::on_combined(const Combined& combined, SigningActions& actions) {
-  const auto it = batches_.find(combined.batch);
-  if (it == batches_.end()) return;
+  const auto it = entries_.find(combined.id);
+  if (it == entries_.end()) return;
   Entry& entry = it->second;
   if (combined.epoch == keys_->epoch()) entry.combining = false;
   if (!combined.signature.empty()) {
     if (!entry.signature.empty()) return;  // the epoch changed, and another combination was faster
     entry.signature = combined.signature;
-    awaited_.erase(combined.batch);
-    actions.signed_batches.push_back(combined.batch);
+    awaited_.erase(combined.id);
+    actions.signed_statements.push_back(combined.id);
     return;
   }
   if (combined.epoch != keys_->epoch()) return;
@@ -219,17 +244,14 @@ void ThresholdSign::on_combined(const Combined& combined, SigningActions& action
   entry.need_proofs = true;
   suspects_.insert(entry.combined.begin(), entry.combined.end());
   if (!options_.shares_prove_themselves) {
-    wire::ShareRequest request;
-    request.set_batch(combined.batch);
-    request.set_with_proof(true);
-    actions.requests.push_back(std::move(request));
+    actions.requests.push_back(request(combined.id, true));
   }
-  advance(combined.batch, entry, actions);
+  advance(combined.id, entry, actions);
 }
 
 void ThresholdSign::on_checked(const SharesChecked& checked, SigningActions& actions) {
-  const auto it = batches_.find(checked.batch);
-  if (it == batches_.end() || checked.epoch != keys_->epoch()) return;
+  const auto it = entries_.find(checked.id);
+  if (it == entries_.end() || checked.epoch != keys_->epoch()) return;
   Entry& entry = it->second;
   for (const ServerIndex server : checked.guilty) {
     blame(server, wire::OFFENCE_WRONG_SHARE, std::move(entry.shares.at(server).header), actions);
@@ -246,44 +268,55 @@ void ThresholdSign::on_checked(const SharesChecked& checked, SigningActions& act
     }
   }
   // Whoever is trusted again is so for all batches.
-  for (auto& [batch, waiting] : batches_) advance(batch, waiting, actions);
+  for (auto& [id, waiting] : entries_) advance(id, waiting, actions);
 }
 
 void ThresholdSign::retry(SigningActions& actions) {
-  for (const BatchNumber batch : awaited_) {
-    Entry& entry = batches_.at(batch);
+  const bool with_proof = !suspects_.empty() || !guilty_.empty();
+  for (const StatementId& id : awaited_) {
+    Entry& entry = entries_.at(id);
     if (entry.combining) continue;
-    wire::ShareRequest request;
-    request.set_batch(batch);
-    request.set_with_proof(entry.need_proofs || !suspects_.empty() || !guilty_.empty());
-    actions.requests.push_back(std::move(request));
-    advance(batch, entry, actions);
+    actions.requests.push_back(request(id, entry.need_proofs || with_proof));
+    advance(id, entry, actions);
   }
+}
+
+wire::ShareRequest ThresholdSign::request(const StatementId& id, bool with_proof) const {
+  wire::ShareRequest request;
+  request.set_batch(id.number);
+  if (options_.by_root) request.set_root(id.root.str());
+  request.set_with_proof(with_proof);
+  return request;
 }
 
 void ThresholdSign::release_below(BatchNumber first_needed, BatchNumber keep) {
   released_below_ = std::max(released_below_, first_needed);
-  for (auto it = batches_.begin(); it != batches_.end() && it->first < released_below_;) {
-    if (it->first == keep) {
+  for (auto it = entries_.begin(); it != entries_.end() && it->first.number < released_below_;) {
+    if (it->first.number == keep) {
       ++it;
       continue;
     }
     awaited_.erase(it->first);
-    it = batches_.erase(it);
+    it = entries_.erase(it);
   }
 }
 
-const Bytes* ThresholdSign::signature(BatchNumber batch) const {
-  const auto it = batches_.find(batch);
-  if (it == batches_.end() || it->second.signature.empty()) return nullptr;
+void ThresholdSign::release(const StatementId& id) {
+  awaited_.erase(id);
+  entries_.erase(id);
+}
+
+const Bytes* ThresholdSign::signature(const StatementId& id) const {
+  const auto it = entries_.find(id);
+  if (it == entries_.end() || it->second.signature.empty()) return nullptr;
   return &it->second.signature;
 }
 
-wire::Share ThresholdSign::own_share(BatchNumber batch, const Entry& entry) const {
+wire::Share ThresholdSign::own_share(const StatementId& id, const Entry& entry) const {
   const PeerShare& own = entry.shares.at(options_.self);
   wire::Share share;
   share.set_share_epoch(keys_->epoch());
-  share.set_batch(batch);
+  share.set_batch(id.number);
   share.set_root(entry.statement->root.str());
   share.set_leaf_count(entry.statement->leaf_count);
   share.set_share(own.share);

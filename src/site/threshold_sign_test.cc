@@ -169,14 +169,14 @@ TEST(ThresholdSign, EarlySharesAreBoundedAndBatchesWithoutOutputsTakeNone) {
   for (BatchNumber batch = 1; batch < 2000; ++batch) {
     site.share(1, 0, site.right_share(1, batch, false));
   }
-  EXPECT_EQ(site[0].batches(), 256U);
+  EXPECT_EQ(site[0].statements(), 256U);
   SigningActions actions;
   site[0].release_below(300, 0);
-  EXPECT_EQ(site[0].batches(), 0U);
+  EXPECT_EQ(site[0].statements(), 0U);
   site.start(0, 400);
   site.share(1, 0, site.right_share(1, 350, false));  // executed before 400, without outputs
   site.share(1, 0, site.right_share(1, 299, false));  // released
-  EXPECT_EQ(site[0].batches(), 1U);
+  EXPECT_EQ(site[0].statements(), 1U);
 }
 
 TEST(ThresholdSign, AWrongShareIsFoundByItsProofAndOnlyItsMakerIsGuilty) {
@@ -368,14 +368,14 @@ TEST(ThresholdSign, TheLatestAcknowledgementIsStillSignedAfterRelease) {
   Site site(4, 3);
   site.start(0);
   site[0].release_below(kBatch + 1, kBatch);
-  EXPECT_EQ(site[0].batches(), 1U);
+  EXPECT_EQ(site[0].statements(), 1U);
   site.want(0);
   for (ServerIndex server = 1; server < 4; ++server) site.start(server);
   EXPECT_TRUE(site.is_signed(0));
   site.start(0, kBatch + 1);
   site[0].release_below(kBatch + 2, kBatch + 1);
   EXPECT_EQ(site[0].signature(kBatch), nullptr);
-  EXPECT_EQ(site[0].batches(), 1U);
+  EXPECT_EQ(site[0].statements(), 1U);
 }
 
 TEST(ThresholdSign, ResultsForReleasedBatchesAreDropped) {
@@ -385,9 +385,74 @@ TEST(ThresholdSign, ResultsForReleasedBatchesAreDropped) {
   site[0].on_result(Combined{0, kBatch, "x"}, actions);
   site[0].on_result(SharesChecked{0, kBatch, {1}}, actions);
   site[0].on_result(ShareMade{0, kBatch, "x", ""}, actions);
-  EXPECT_EQ(site[0].batches(), 0U);
+  EXPECT_EQ(site[0].statements(), 0U);
   EXPECT_TRUE(site[0].guilty().empty());
-  EXPECT_TRUE(actions.signed_batches.empty() && actions.broadcasts.empty());
+  EXPECT_TRUE(actions.signed_statements.empty() && actions.broadcasts.empty());
+}
+
+// Several statements under one number, by their roots: servers decide individually what they sign.
+class ByRoot : public ::testing::Test {
+ protected:
+  ByRoot() : keys_(crypto::IdealAuthority(1).site("site", 3, 4)) {
+    SigningActions actions;
+    signing_.set_keys(keys_of(keys_, 0), actions);
+  }
+  static StatementId id(BatchNumber what) { return {7, statement(what).root}; }
+  void share(ServerIndex from, BatchNumber what) {
+    wire::Share share;
+    share.set_batch(7);
+    share.set_root(statement(what).root.str());
+    share.set_leaf_count(statement(what).leaf_count);
+    share.set_share(keys_.servers[from]->share(statement(what).bytes));
+    SigningActions actions;
+    signing_.on_share(from, share, {}, actions);
+    run(std::move(actions));
+  }
+  void start(BatchNumber what) {
+    SigningActions actions;
+    signing_.start(id(what), statement(what), actions);
+    signing_.want(id(what), actions);
+    run(std::move(actions));
+  }
+  bool is_signed(BatchNumber what) const {
+    const Bytes* signature = signing_.signature(id(what));
+    return signature != nullptr && keys_.key->verify(statement(what).bytes, *signature);
+  }
+  void run(SigningActions actions) {
+    for (const SigningJob& job : std::exchange(actions.jobs, {})) {
+      SigningActions after;
+      signing_.on_result(run_signing_job(job, {}), after);
+      run(std::move(after));
+    }
+  }
+
+  crypto::IdealSite keys_;
+  ThresholdSign signing_{{0, 4, 3, false, true}};
+};
+
+TEST_F(ByRoot, EachIsSignedByThoseWhoSignIt) {
+  share(1, 1);  // before the own
+  start(1);
+  start(2);
+  share(2, 2);
+  EXPECT_FALSE(is_signed(1) || is_signed(2));
+  share(2, 1);
+  EXPECT_TRUE(is_signed(1));
+  EXPECT_FALSE(is_signed(2));
+  share(3, 2);
+  EXPECT_TRUE(is_signed(2));
+  EXPECT_TRUE(signing_.guilty().empty());
+  signing_.release(id(1));
+  EXPECT_FALSE(is_signed(1));
+}
+
+TEST_F(ByRoot, WhoNamesTooManyLosesItsOwnAndNoOthers) {
+  share(1, 1);
+  share(2, 1);
+  for (BatchNumber what = 1000; what < 2000; ++what) share(3, what);
+  EXPECT_EQ(signing_.statements(), 257U);
+  start(1);
+  EXPECT_TRUE(is_signed(1));
 }
 
 }  // namespace
