@@ -52,8 +52,8 @@ void AssignGlobalOrder::answer_again(ServerId from, Sequence n) {
   if (from.site == context_.options.self.site) return;
   if (auto ordered = show_ordered(context_.history, n)) {
     const History::Slot* slot = context_.history.find(n);
-    context_.send({from}, std::move(*ordered),
-                  context_.history.batch(n, digest_of(*slot->proposal)));
+    const wire::BatchPtr batch = context_.history.batch(n, digest_of(*slot->proposal));
+    if (batch) context_.give(from, std::move(*ordered), batch);
   } else if (const SiteWordPtr accept = own_accept(n)) {
     context_.send_word({from}, accept);
   }

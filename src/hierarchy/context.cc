@@ -69,6 +69,13 @@ void Context::promise_site(proto::ServerMessage body, wire::BatchPtr batch) {
   send_site(std::move(body), std::move(batch), true);
 }
 
+void Context::give(ServerId to, proto::ServerMessage body, const wire::BatchPtr& batch) {
+  std::size_t& bytes = given[to];
+  if (bytes >= kGivenBytes) return reject("given much already");
+  bytes += batch->encoded.size();
+  send({to}, std::move(body), batch);
+}
+
 void Context::send_word(std::vector<ServerId> to, const SiteWordPtr& word) {
   if (!to.empty()) out->words.push_back({std::move(to), word});
 }

@@ -15,6 +15,8 @@ namespace steward::hierarchy {
 
 // Beyond the leader's windows, what a server behind it may still take in.
 inline constexpr Sequence kWindowSlack = 8;
+// To one server, between two ticks: a short question may cost no more than this.
+inline constexpr std::size_t kGivenBytes = 8 << 20;
 
 // Durable before anything is said of it. Installed: a quorum of the site (local), or of a majority
 // of sites (global), waits for this view or is in it. Only then does a server act in it.
@@ -28,7 +30,7 @@ struct Views {
 
 class Context {
  public:
-  explicit Context(const Options& given) : options(given) {}
+  explicit Context(const Options& chosen) : options(chosen) {}
 
   const Options options;
   Views views;
@@ -43,6 +45,7 @@ class Context {
   // Payloads that this server goes on asking for.
   std::set<std::pair<Sequence, crypto::Digest>> wanted;
   bool work_expected = false;
+  std::map<ServerId, std::size_t> given;  // bytes of batches, since the last tick
   std::map<std::string, std::uint64_t> rejections;
   Actions* out = nullptr;  // of the step under way
 
@@ -77,6 +80,8 @@ class Context {
             bool promise = false);
   void send_site(proto::ServerMessage body, wire::BatchPtr batch = nullptr, bool promise = false);
   void promise_site(proto::ServerMessage body, wire::BatchPtr batch = nullptr);
+  // A batch that was asked for; not when this server was given much since the last tick.
+  void give(ServerId to, proto::ServerMessage body, const wire::BatchPtr& batch);
   void send_word(std::vector<ServerId> to, const SiteWordPtr& word);
   void spread(const SiteWordPtr& word);  // to the others of the site
   void send_to_representatives(const SiteWordPtr& word);

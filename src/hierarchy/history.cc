@@ -272,7 +272,8 @@ void History::replace_local(Sequence base, View global, const EvidenceBySequence
   for (auto at = slots_.upper_bound(base); at != slots_.end(); ++at) {
     auto& [n, slot] = *at;
     const auto found = evidence.find(n);
-    const bool kept = found != evidence.end() && found->second.kind == proto::EVIDENCE_PREPARED;
+    const bool kept = found != evidence.end() && found->second.view.global == global &&
+                      found->second.kind == proto::EVIDENCE_PREPARED;
     if (!slot.prepared || kept) continue;
     slot.prepared.reset();
     put_evidence(n, kPrepared, std::nullopt, out);

@@ -64,6 +64,7 @@ void Reconciliation::tick(bool unfinished) {
   context_.send(context_.others(), standing());
   asked_.clear();
   answered_.clear();
+  context_.given.clear();
   advance();
   const bool elsewhere = !unfinished || ++ticks_ % kElsewherePart == 0;
   if (elsewhere && context_.site_count() > 1) context_.send({next_elsewhere()}, standing());
@@ -119,7 +120,7 @@ void Reconciliation::give_ordered(ServerId to, const proto::Standing& standing) 
     const History::Slot* slot = context_.history.find(n);
     const wire::BatchPtr batch = context_.history.batch(n, digest_of(*slot->proposal));
     bytes += batch->encoded.size();
-    context_.send({to}, std::move(*ordered), batch);
+    context_.give(to, std::move(*ordered), batch);
   }
 }
 
@@ -197,7 +198,7 @@ void Reconciliation::on_fetch(ServerId from, const proto::FetchPayload& fetch) {
   proto::ServerMessage message;
   message.mutable_payload()->set_sequence(fetch.sequence());
   message.mutable_payload()->set_digest(fetch.digest());
-  context_.send({from}, std::move(message), batch);
+  context_.give(from, std::move(message), batch);
 }
 
 void Reconciliation::on_payload(const Message& message) {

@@ -12,7 +12,8 @@
 // asks the one of its own index in each site in turn, and of those of all servers of a site f + 1
 // have a correct one at both ends. What is below an answerer's horizon is in the snapshot that its
 // SiteCheckpoint certifies, which the host fetches.
-// Bounded: so many Ordered an answer, and so many answers to one server between two ticks.
+// Bounded: so many Ordered an answer, and so many answers and bytes to one
+// server between two ticks.
 #pragma once
 
 #include "hierarchy/construct_local_constraint.h"
